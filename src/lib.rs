@@ -1,0 +1,10 @@
+//! hull: an OCI container runtime for Linux.
+//!
+//! The way of one container: `cli` turns argv into a request, `spec` reads config.json, `plan` compiles both into
+//! plain data (what the parent must do, which operations the child must walk), `process` acts on it with
+//! `rootfs`, `cgroups` and `seccomp`, and `sys` makes the system calls. Nothing imports upwards;
+//! docs/architecture.md draws it.
+
+pub mod plan;
+pub mod spec;
+pub mod sys;

@@ -1,0 +1,51 @@
+//! What the planner may know about the host: probed once, elsewhere, and handed in as data.
+
+use std::path::PathBuf;
+
+/// The host, as far as policy depends on it.
+#[derive(Debug, Clone, Default)]
+pub struct HostFacts {
+    /// Effective user id of the caller.
+    pub euid: u32,
+    /// Effective group id of the caller.
+    pub egid: u32,
+    /// Whether the caller runs inside a user namespace other than the host's first.
+    pub in_user_ns: bool,
+    /// Capabilities that the caller can hand on, as bits by number.
+    pub capabilities: u64,
+    /// Where the cgroup hierarchies are.
+    pub cgroups: CgroupLayout,
+    /// Whether an AppArmor profile can be set.
+    pub apparmor: bool,
+    /// Whether an SELinux label can be set.
+    pub selinux: bool,
+}
+
+/// How cgroups are mounted on this host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CgroupLayout {
+    /// v1 hierarchies, one for each mount, in the order of /proc/self/cgroup. Empty on a pure v2 host.
+    pub v1: Vec<Hierarchy>,
+    /// The v2 hierarchy: the whole host (mounted at /sys/fs/cgroup), or the unified part of a hybrid one.
+    pub v2: Option<Hierarchy>,
+}
+
+/// One cgroup hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Controllers: v1 those mounted together (`["cpu", "cpuacct"]`, a named one as `name=systemd`), v2 those in
+    /// the root's cgroup.controllers.
+    pub controllers: Vec<String>,
+    /// Where it is mounted.
+    pub mount: PathBuf,
+    /// The caller's own cgroup in it, absolute below the mount.
+    pub own: String,
+}
+
+impl CgroupLayout {
+    /// Whether this is a pure v2 host.
+    #[must_use]
+    pub fn is_v2(&self) -> bool {
+        self.v1.is_empty() && self.v2.is_some()
+    }
+}

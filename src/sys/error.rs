@@ -1,0 +1,42 @@
+//! A failed system call that keeps its arguments until someone prints it.
+
+use std::fmt;
+
+use super::Errno;
+
+/// What was called, on what, and what the kernel answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Name of the system call.
+    pub call: &'static str,
+    /// Its arguments, as far as they help a reader.
+    pub what: String,
+    /// The kernel's answer.
+    pub errno: Errno,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({}): {}", self.call, self.what, self.errno.desc())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Names the call that a bare errno came from.
+pub trait Context<T> {
+    /// Adds the call's name and arguments.
+    fn during(self, call: &'static str, what: impl fmt::Display) -> Result<T, Error>;
+}
+
+impl<T, E: Into<Errno>> Context<T> for Result<T, E> {
+    fn during(self, call: &'static str, what: impl fmt::Display) -> Result<T, Error> {
+        self.map_err(|errno| Error { call, what: what.to_string(), errno: errno.into() })
+    }
+}
+
+impl From<Error> for Errno {
+    fn from(err: Error) -> Self {
+        err.errno
+    }
+}

@@ -1,0 +1,55 @@
+//! Opening, reading and writing by directory descriptor.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::Errno;
+
+/// openat2(2) `resolve` bits (kernel 5.6).
+pub mod resolve {
+    /// Do not cross mount points.
+    pub const NO_XDEV: u64 = libc::RESOLVE_NO_XDEV;
+    /// Do not follow magic links such as /proc/self/fd/N.
+    pub const NO_MAGICLINKS: u64 = libc::RESOLVE_NO_MAGICLINKS;
+    /// Do not follow any symbolic link.
+    pub const NO_SYMLINKS: u64 = libc::RESOLVE_NO_SYMLINKS;
+    /// Stay below the directory; `..` and absolute links that leave it fail.
+    pub const BENEATH: u64 = libc::RESOLVE_BENEATH;
+    /// The directory is `/` for the whole walk.
+    pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT;
+}
+
+/// openat2(2); O_CLOEXEC is always added.
+pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> Result<OwnedFd, Errno> {
+    // SAFETY: open_how is plain integers, for which all zeroes is a valid value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = u64::from((flags | libc::O_CLOEXEC).cast_unsigned());
+    how.mode = u64::from(mode);
+    how.resolve = resolve;
+    // SAFETY: path is NUL-terminated, how is a valid open_how of the size passed.
+    let ret = unsafe {
+        libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &raw const how, size_of_val(&how))
+    };
+    owned(ret)
+}
+
+/// Turns a system call's result into a descriptor that we own.
+pub(super) fn owned(ret: libc::c_long) -> Result<OwnedFd, Errno> {
+    let fd = i32::try_from(Errno::result(ret)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Reads from a descriptor until end of file, into `buf`; returns the filled part.
+pub fn read_into(fd: impl AsFd, buf: &mut [u8]) -> Result<&[u8], Errno> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match nix::unistd::read(&fd, &mut buf[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(&buf[..filled])
+}

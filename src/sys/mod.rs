@@ -1,0 +1,12 @@
+//! System calls, typed: the only module that may be unsafe.
+//!
+//! Each wrapper is a few lines: C strings and borrowed descriptors in, owned descriptors or an errno out. A bare
+//! [`Errno`] is what the container's side reports; the runtime's side adds the call and its arguments with
+//! [`Context::during`], so that a failure can be printed long after the call.
+#![expect(unsafe_code, reason = "the kernel's interface; every block states why it is sound")]
+
+mod error;
+pub mod fd;
+
+pub use error::{Context, Error};
+pub use nix::errno::Errno;
