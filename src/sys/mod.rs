@@ -4,9 +4,19 @@
 //! [`Errno`] is what the container's side reports; the runtime's side adds the call and its arguments with
 //! [`Context::during`], so that a failure can be printed long after the call.
 #![expect(unsafe_code, reason = "the kernel's interface; every block states why it is sound")]
+#![allow(clippy::useless_conversion, reason = "some integer types differ between C libraries")]
 
+pub mod clone;
+pub mod cred;
 mod error;
+pub mod exec;
 pub mod fd;
+pub mod mount;
+pub mod net;
+pub mod sched;
+pub mod signal;
+pub mod socket;
+pub mod tty;
 
 pub use error::{Context, Error};
 pub use nix::errno::Errno;
