@@ -1,0 +1,43 @@
+# Every target sets up what it needs: on a bare Debian machine `make run` or `make test` is the first command.
+SHELL := /bin/bash
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/sbin
+DESTDIR ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test check audit size bench install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+setup: ## install packages and Rust targets; does nothing when all is there
+	@scripts/setup
+
+build: setup ## the static release binary, as target/hull
+	@scripts/build
+
+run: build ## a real container: Debian's busybox, started by hull
+	@scripts/demo
+
+test: build ## every test, on real root filesystems
+	@scripts/test
+
+check: setup ## format, lints, shell scripts, house rules, dependencies
+	@scripts/check
+
+audit: setup ## licences, sources, duplicates and advisories of the dependencies
+	@scripts/audit
+
+size: build ## the promises about the binary: size, static, other architecture
+	@scripts/size
+
+bench: build ## side by side with the machine's crun and runc
+	@benches/compare
+
+install: build ## copy the binary to $(DESTDIR)$(BINDIR)
+	install -D -m 0755 target/hull $(DESTDIR)$(BINDIR)/hull
+
+clean: ## remove what was built, except the cached root filesystems
+	rm -rf target .work/demo
