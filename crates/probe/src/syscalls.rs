@@ -1,0 +1,86 @@
+//! `probe syscall NAME [ARG...]`: one raw system call, to see what a filter or a missing capability says.
+
+use libc::c_long;
+use serde_json::{Value, json};
+
+use crate::{errno, sys};
+
+/// Calls by name; others can be given by number.
+const NUMBERS: &[(&str, c_long)] = &[
+    ("acct", libc::SYS_acct),
+    ("add_key", libc::SYS_add_key),
+    ("bpf", libc::SYS_bpf),
+    ("chroot", libc::SYS_chroot),
+    ("clone3", libc::SYS_clone3),
+    ("close", libc::SYS_close),
+    ("fchmod", libc::SYS_fchmod),
+    ("getcwd", libc::SYS_getcwd),
+    ("getpid", libc::SYS_getpid),
+    ("getppid", libc::SYS_getppid),
+    ("getuid", libc::SYS_getuid),
+    ("io_uring_setup", libc::SYS_io_uring_setup),
+    ("keyctl", libc::SYS_keyctl),
+    ("kill", libc::SYS_kill),
+    ("lseek", libc::SYS_lseek),
+    ("mkdirat", libc::SYS_mkdirat),
+    ("mount", libc::SYS_mount),
+    ("open_by_handle_at", libc::SYS_open_by_handle_at),
+    ("perf_event_open", libc::SYS_perf_event_open),
+    ("personality", libc::SYS_personality),
+    ("pivot_root", libc::SYS_pivot_root),
+    ("ptrace", libc::SYS_ptrace),
+    ("setdomainname", libc::SYS_setdomainname),
+    ("sethostname", libc::SYS_sethostname),
+    ("setns", libc::SYS_setns),
+    ("setpriority", libc::SYS_setpriority),
+    ("setuid", libc::SYS_setuid),
+    ("socket", libc::SYS_socket),
+    ("swapoff", libc::SYS_swapoff),
+    ("sync", libc::SYS_sync),
+    ("umask", libc::SYS_umask),
+    ("umount2", libc::SYS_umount2),
+    ("unshare", libc::SYS_unshare),
+    ("userfaultfd", libc::SYS_userfaultfd),
+];
+
+/// Calls it; arguments are decimal or `0x` numbers.
+pub fn call(name: &str, args: &[&str]) -> Value {
+    let known = NUMBERS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    let Some(number) = known.or_else(|| name.parse().ok()) else {
+        return json!({ "error": format!("unknown call {name}") });
+    };
+    let mut values = [0; 6];
+    for (value, text) in values.iter_mut().zip(args) {
+        *value = scalar(text);
+    }
+    match sys::raw(number, values) {
+        Ok(result) => json!({ "result": result }),
+        Err(number) => errno::report(number),
+    }
+}
+
+/// mknod(2) with kind `c`, `b` or `p`.
+pub fn mknod(path: &str, kind: &str, major: &str, minor: &str) -> Value {
+    let kind = match kind {
+        "c" => libc::S_IFCHR,
+        "b" => libc::S_IFBLK,
+        _ => libc::S_IFIFO,
+    };
+    let path = sys::c_path(path);
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let device = libc::makedev(number(major), number(minor));
+    let at = usize::MAX.wrapping_sub(99); // AT_FDCWD
+    let mode = usize::try_from(kind | 0o600).unwrap_or(0);
+    let device = usize::try_from(device).unwrap_or(0);
+    match sys::raw(libc::SYS_mknodat, [at, path.as_ptr().addr(), mode, device, 0, 0]) {
+        Ok(_) => json!({}),
+        Err(number) => errno::report(number),
+    }
+}
+
+fn scalar(text: &str) -> usize {
+    match text.strip_prefix("0x") {
+        Some(hex) => usize::from_str_radix(hex, 16).unwrap_or(0),
+        None => text.parse::<isize>().map_or_else(|_| text.parse().unwrap_or(0), isize::cast_unsigned),
+    }
+}
