@@ -1,0 +1,42 @@
+//! What a container may have left behind on the host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Everything of container `id` that is still there, in words.
+pub fn of(id: &str, cgroup: &str, bundle: &Path, root: &Path, pid: Option<i32>) -> Vec<String> {
+    let mut found: Vec<String> =
+        cgroups(cgroup).iter().map(|dir| format!("cgroup {}", dir.display())).collect();
+    found.extend(mounts_below(bundle).into_iter().map(|mount| format!("mount {mount}")));
+    found.extend(mounts_below(root).into_iter().map(|mount| format!("mount {mount}")));
+    if fs::symlink_metadata(root.join(id)).is_ok() {
+        found.push(format!("state directory {}", root.join(id).display()));
+    }
+    if pid.is_some_and(alive) {
+        found.push(format!("process {}", pid.unwrap_or(0)));
+    }
+    found
+}
+
+/// The directories of a cgroup in all hierarchies.
+pub fn cgroups(cgroup: &str) -> Vec<PathBuf> {
+    let below = cgroup.trim_start_matches('/');
+    let hierarchies =
+        fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+    let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|hierarchy| hierarchy.join(below));
+    all.filter(|dir| dir.is_dir()).collect()
+}
+
+/// Targets and sources on the host that lie below `dir`.
+pub fn mounts_below(dir: &Path) -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let dir = dir.to_str().unwrap();
+    table.lines().filter(|line| line.contains(dir)).map(str::to_owned).collect()
+}
+
+/// Whether a process exists and is no zombie.
+pub fn alive(pid: i32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}

@@ -1,0 +1,28 @@
+//! What every integration test stands on: a private bundle around the static probe, any OCI runtime driven with
+//! bounded time, and a check that nothing is left behind.
+//!
+//! A test reads as three sentences: `Container::new().edit(..)` describes, a verb (`world`, `run`, `create`..)
+//! acts, and assertions look at the probe's JSON, never at an empty stderr. `RUNTIME=/path/to/runtime` drives
+//! another runtime than the hull just built; tests/differences.txt lists where runc answers otherwise.
+#![allow(dead_code, reason = "each test binary uses its own part of the harness")]
+
+mod bundle;
+mod console;
+mod container;
+mod event;
+mod guest;
+mod host;
+mod leaks;
+mod needs;
+mod runtime;
+
+#[allow(unused_imports, reason = "each test binary uses its own part of the harness")]
+pub use self::{
+    bundle::Bundle,
+    console::Console,
+    container::Container,
+    event::{Fifo, await_exit},
+    host::{ROOT_ALL, host_namespace},
+    needs::*,
+    runtime::{Finished, Running, Runtime},
+};

@@ -1,0 +1,99 @@
+//! What a test needs of its host. A lack is a skip said aloud and counted, never a silent pass.
+//!
+//! Each skip is printed and, with `HULL_SKIPS=FILE`, appended to that file as `test: reason`; CI compares the
+//! file with tests/skips.txt, so that a skip which nobody expected fails the build.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+/// What is missing, or nothing.
+pub type Need = Result<(), String>;
+
+/// Returns from the test, with a recorded skip, unless the host offers everything named:
+/// `needs!(root, cgroup_v1("memory"))`.
+#[macro_export]
+macro_rules! needs {
+    ($($need:ident $(($argument:expr))?),+ $(,)?) => {
+        $(if let Err(reason) = $crate::harness::$need($($argument)?) {
+            fn here() {}
+            $crate::harness::skip(std::any::type_name_of_val(&here), &reason);
+            return;
+        })+
+    };
+}
+
+/// Records a skip; `place` is the path of a function inside the test.
+pub fn skip(place: &str, reason: &str) {
+    let test = place.trim_end_matches("::here").split_once("::").map_or(place, |(_, path)| path);
+    eprintln!("SKIP {test}: {reason}");
+    if let Some(path) = std::env::var_os("HULL_SKIPS") {
+        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(format!("{test}: {reason}\n").as_bytes()).unwrap();
+    }
+}
+
+fn when(holds: bool, reason: &str) -> Need {
+    if holds { Ok(()) } else { Err(reason.to_owned()) }
+}
+
+/// Effective user 0.
+pub fn root() -> Need {
+    when(rustix::process::geteuid().is_root(), "needs root")
+}
+
+/// CAP_SYS_RESOURCE, to raise a hard limit.
+pub fn sys_resource() -> Need {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    when(bits & (1 << 24) != 0, "needs CAP_SYS_RESOURCE")
+}
+
+/// New user namespaces.
+pub fn user_ns() -> Need {
+    let limit = fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
+    when(limit.trim().parse::<u64>().is_ok_and(|limit| limit > 0), "needs user namespaces")
+}
+
+/// New time namespaces (kernel 5.6).
+pub fn time_ns() -> Need {
+    when(fs::metadata("/proc/self/ns/time").is_ok(), "needs time namespaces (kernel 5.6)")
+}
+
+/// A v1 controller mounted below /sys/fs/cgroup.
+pub fn cgroup_v1(controller: &str) -> Need {
+    let marker = format!("/sys/fs/cgroup/{controller}/cgroup.procs");
+    when(fs::metadata(marker).is_ok(), &format!("needs the v1 controller {controller}"))
+}
+
+/// A controller of a cgroup2 mounted at /sys/fs/cgroup.
+pub fn cgroup2(controller: &str) -> Need {
+    let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+    let offered = controllers.split_whitespace().any(|word| word == controller);
+    when(offered, &format!("needs the controller {controller} of a pure cgroup2 host"))
+}
+
+/// A static busybox, for a shell in the container.
+pub fn busybox() -> Need {
+    when(fs::metadata("/bin/busybox").is_ok(), "needs busybox-static")
+}
+
+/// AppArmor in the kernel.
+pub fn apparmor() -> Need {
+    when(fs::metadata("/sys/kernel/security/apparmor").is_ok(), "needs AppArmor")
+}
+
+/// An absence of AppArmor, for the refusal that it causes.
+pub fn no_apparmor() -> Need {
+    when(apparmor().is_err(), "needs a host without AppArmor")
+}
+
+/// An absence of SELinux.
+pub fn no_selinux() -> Need {
+    when(fs::metadata("/sys/fs/selinux/status").is_err(), "needs a host without SELinux")
+}
+
+/// An absence of resctrl.
+pub fn no_resctrl() -> Need {
+    when(fs::metadata("/sys/fs/resctrl/schemata").is_err(), "needs a host without resctrl")
+}

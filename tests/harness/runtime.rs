@@ -1,0 +1,187 @@
+//! Drives a runtime's command line: private `--root`, bounded time, output in files.
+//!
+//! Files and not pipes, because a container that outlives the command would hold a pipe open for ever.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::event::await_exit;
+
+/// Far above what any command needs, even on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A runtime binary with a state directory of its own.
+pub struct Runtime {
+    binary: PathBuf,
+    root: tempfile::TempDir,
+}
+
+impl Runtime {
+    /// `$RUNTIME`, or the hull built with this test.
+    pub fn new() -> Self {
+        let binary = std::env::var_os("RUNTIME").unwrap_or_else(|| env!("CARGO_BIN_EXE_hull").into());
+        let root = tempfile::Builder::new().prefix("hull-root-").tempdir().unwrap();
+        Self { binary: binary.into(), root }
+    }
+
+    /// Where the runtime keeps its state.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// A command line, to be adorned and then run or spawned.
+    pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
+        let mut command = Command::new(&self.binary);
+        command.arg("--root").arg(self.root()).args(args);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        Invocation { command }
+    }
+}
+
+/// A command line that was not started yet.
+pub struct Invocation {
+    /// For what the methods here do not offer.
+    pub command: Command,
+}
+
+impl Invocation {
+    /// One variable in the runtime's own environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What the runtime reads from stdin.
+    pub fn stdin(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        self.command.stdin(file);
+        self
+    }
+
+    /// The runtime's working directory.
+    pub fn cwd(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// Runs to the end.
+    pub fn run(self) -> Finished {
+        self.spawn().finish()
+    }
+
+    /// Starts, and leaves the end to [`Running::finish`].
+    pub fn spawn(mut self) -> Running {
+        let (stdout, stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        self.command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+        let child = self.command.spawn().unwrap_or_else(|err| panic!("{:?}: {err}", self.command));
+        Running { child, stdout, stderr, what: format!("{:?}", self.command) }
+    }
+}
+
+/// A command in progress; killed when dropped.
+pub struct Running {
+    child: Child,
+    stdout: File,
+    stderr: File,
+    what: String,
+}
+
+impl Running {
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end, which must come in time.
+    pub fn finish(mut self) -> Finished {
+        let ended = await_exit(self.pid(), LIMIT);
+        if !ended {
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().unwrap();
+        let finished = Finished {
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            stdout: text(&mut self.stdout),
+            stderr: text(&mut self.stderr),
+            what: std::mem::take(&mut self.what),
+        };
+        assert!(ended, "{} ran longer than {LIMIT:?}: {finished:?}", finished.what);
+        finished
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code, or 128 + signal.
+    pub code: i32,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+    what: String,
+}
+
+impl Finished {
+    /// Asserts success.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.exits(0)
+    }
+
+    /// Asserts an exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\nstdout: {}\nstderr: {}", self.what, self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that the runtime refused, with a message that contains each of `words`.
+    #[track_caller]
+    pub fn refuses(self, words: &[&str]) -> Self {
+        assert_ne!(self.code, 0, "{} succeeded\nstdout: {}", self.what, self.stdout);
+        for word in words {
+            assert!(self.stderr.contains(word), "{}: no {word:?} in: {}", self.what, self.stderr);
+        }
+        self
+    }
+
+    /// stdout as one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|err| {
+            panic!("{}: {err} in\nstdout: {}\nstderr: {}", self.what, self.stdout, self.stderr)
+        })
+    }
+}
