@@ -1,7 +1,7 @@
 //! What a test needs of its host. A lack is a skip said aloud and counted, never a silent pass.
 //!
-//! Each skip is printed and, with `HULL_SKIPS=FILE`, appended to that file as `test: reason`; CI compares the
-//! file with tests/skips.txt, so that a skip which nobody expected fails the build.
+//! Each skip is printed and, with `HULL_SKIPS=FILE`, appended to that file; scripts/test compares it with
+//! tests/skips.txt, so that a skip which nobody expected fails the build.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -24,11 +24,11 @@ macro_rules! needs {
 
 /// Records a skip; `place` is the path of a function inside the test.
 pub fn skip(place: &str, reason: &str) {
-    let test = place.trim_end_matches("::here").split_once("::").map_or(place, |(_, path)| path);
-    eprintln!("SKIP {test}: {reason}");
+    let line = format!("SKIP {}: {reason}\n", place.trim_end_matches("::here").replace("::", "/"));
+    eprint!("{line}");
     if let Some(path) = std::env::var_os("HULL_SKIPS") {
         let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-        file.write_all(format!("{test}: {reason}\n").as_bytes()).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
     }
 }
 

@@ -24,9 +24,11 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// `$RUNTIME`, or the hull built with this test.
+    /// `$RUNTIME` to check the tests on another runtime; else `$HULL`, the release binary; else the one that cargo
+    /// built with this test.
     pub fn new() -> Self {
-        let binary = std::env::var_os("RUNTIME").unwrap_or_else(|| env!("CARGO_BIN_EXE_hull").into());
+        let named = ["RUNTIME", "HULL"].into_iter().find_map(std::env::var_os);
+        let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_hull").into());
         let root = tempfile::Builder::new().prefix("hull-root-").tempdir().unwrap();
         Self { binary: binary.into(), root }
     }
