@@ -1,7 +1,194 @@
 //! All policy, as data: a document, a request and the host's facts are compiled into a plan, without I/O.
+//!
+//! The parent acts on [`ParentPlan`], the container's init walks [`ChildPlan`]; neither looks at the document again.
 
 mod error;
+mod exec;
 mod facts;
+mod hooks;
+mod ids;
+mod mount;
+mod mounts;
+mod namespaces;
+mod op;
+mod options;
+mod process;
+mod rootfs;
+mod schedule;
+mod sysctl;
+mod text;
+mod validate;
+
+use std::path::Path;
+
+use serde::Serialize;
 
 pub use error::Error;
+pub use exec::{ExecPlan, compile as compile_exec};
 pub use facts::{CgroupLayout, Hierarchy, HostFacts};
+pub use hooks::{HookPlan, poststart, poststop};
+pub use ids::{IdMaps, map_text};
+pub use mount::{Attach, Attrs, Idmap, NewFs, Open, Param, PropagationChange, Remount, Target, Tree};
+pub use op::{Console, DeviceNode, Identity, Op, RlimitPlan, Slot, Step};
+pub use options::names as mount_option_names;
+pub use process::Program;
+pub use text::Text;
+
+use crate::spec::{NamespaceKind, Spec};
+
+/// What the caller asked for, beside the document.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Container id.
+    pub id: &'a str,
+    /// The bundle, absolute.
+    pub bundle: &'a Path,
+    /// Whether init waits for `start` (`create`) or goes on at once (`run`).
+    pub wait_for_start: bool,
+    /// Descriptors from 3 on that the program keeps (`--preserve-fds`, and those of LISTEN_FDS).
+    pub preserve_fds: u32,
+    /// Variables added to the program's environment (LISTEN_FDS, NOTIFY_SOCKET).
+    pub extra_env: Vec<String>,
+    /// `--no-pivot`.
+    pub no_pivot: bool,
+    /// `--no-new-keyring`.
+    pub no_new_keyring: bool,
+}
+
+/// Everything that is done for one container.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// What the runtime's process does.
+    pub parent: ParentPlan,
+    /// What the container's init does.
+    pub child: ChildPlan,
+    /// What was accepted, but not as written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What the runtime's process does.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ParentPlan {
+    /// The cgroup, made before clone.
+    pub cgroup: CgroupPlan,
+    /// What is opened before clone.
+    pub open: Vec<Open>,
+    /// Namespaces that clone3 makes.
+    pub namespaces: Vec<NamespaceKind>,
+    /// A pid namespace that the parent joins around clone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub join_pid: Option<Slot>,
+    /// Maps of the new user namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_maps: Option<IdMaps>,
+    /// Value for /proc/PID/oom_score_adj.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom_score_adj: Option<i64>,
+    /// prestart and createRuntime hooks, by property name.
+    pub create_hooks: Vec<(&'static str, HookPlan)>,
+    /// poststart hooks.
+    pub poststart: Vec<HookPlan>,
+    /// The filter, compiled before clone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<SeccompPlan>,
+}
+
+/// What the container's init does.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ChildPlan {
+    /// Operations, in order.
+    pub steps: Vec<Step>,
+    /// The program; absent when config.json has no process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
+}
+
+/// Collects a plan in the making.
+#[derive(Default)]
+struct Builder {
+    steps: Vec<Step>,
+    open: Vec<Open>,
+    warnings: Vec<String>,
+}
+
+impl Builder {
+    fn step(&mut self, at: &str, op: Op) {
+        self.steps.push(Step { at: at.to_owned(), op });
+    }
+
+    fn open(&mut self, open: Open) -> Slot {
+        self.open.push(open);
+        self.open.len() - 1
+    }
+
+    fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+}
+
+/// Compiles config.json into a plan for `create` or `run`, or says which property cannot be honoured.
+pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan, Error> {
+    let mut out = Builder::default();
+    validate::document(spec, &mut out)?;
+    let cgroup = limits::compile(spec, request.id, facts)?;
+    let seccomp = seccomp_of(spec, &mut out)?;
+    let hooks = hooks::compile(&spec.hooks)?;
+    let namespaces = namespaces::compile(spec, &mut out)?;
+    out.step("", Op::JoinCgroups);
+    namespaces::after_cgroups(spec, request, &mut out)?;
+    let cx = mounts::Context { spec, bundle: request.bundle, facts, cgroup: &cgroup };
+    rootfs::enter(&cx, &mut out)?;
+    mounts::compile(&cx, &mut out)?;
+    rootfs::devices(&cx, &mut out)?;
+    hooks.during_create(&mut out);
+    rootfs::pivot(request, &mut out);
+    process::terminal(spec.process.as_ref(), &mut out);
+    namespaces::names(spec, &mut out)?;
+    sysctl::compile(spec, &mut out)?;
+    rootfs::finish(spec, &mut out)?;
+    let program = process::compile(&cx, request, seccomp.as_ref(), &hooks, &mut out)?;
+    let parent = ParentPlan {
+        cgroup,
+        namespaces: namespaces.created,
+        join_pid: namespaces.join_pid,
+        id_maps: namespaces.id_maps,
+        oom_score_adj: spec.process.as_ref().and_then(|process| process.oom_score_adj),
+        create_hooks: hooks.create_runtime,
+        poststart: hooks.poststart,
+        seccomp,
+        open: out.open,
+    };
+    Ok(Plan { parent, child: ChildPlan { steps: out.steps, program }, warnings: out.warnings })
+}
+
+/// The seccomp profile, if there is one.
+fn seccomp_of(spec: &Spec, out: &mut Builder) -> Result<Option<SeccompPlan>, Error> {
+    let Some(profile) = &spec.linux.seccomp else { return Ok(None) };
+    let _ = (profile, out);
+    Ok(None)
+}
+// TEMPORARY until they land
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CgroupPlan;
+impl CgroupPlan {
+    pub fn v2_path(&self) -> Option<&Path> {
+        None
+    }
+    pub fn v1_path(&self, _: usize) -> Option<&Path> {
+        None
+    }
+}
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SeccompPlan {
+    pub listener: Option<()>,
+}
+mod limits {
+    pub fn compile(
+        _: &super::Spec,
+        _: &str,
+        _: &super::HostFacts,
+    ) -> Result<super::CgroupPlan, super::Error> {
+        Ok(super::CgroupPlan)
+    }
+}

@@ -1,0 +1,78 @@
+//! The plan of `exec`: one more process in a container that runs already.
+
+use serde::Serialize;
+
+use super::op::Op;
+use super::process::{self, Filter, Rights};
+use super::{Builder, ChildPlan, Error, HostFacts, Open, Request, SeccompPlan, Text, schedule};
+use crate::spec::{NamespaceKind, Process, Spec};
+
+/// Everything that is done for one further process.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ExecPlan {
+    /// What is opened before clone.
+    pub open: Vec<Open>,
+    /// The filter, compiled before clone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<SeccompPlan>,
+    /// Value for /proc/PID/oom_score_adj.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom_score_adj: Option<i64>,
+    /// What the new process does.
+    pub child: ChildPlan,
+    /// What was accepted, but not as written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Compiles `process` for the container that `spec` made; `spec` is the copy that `create` saved.
+pub fn compile(
+    spec: &Spec,
+    process: &Process,
+    request: &Request,
+    facts: &HostFacts,
+) -> Result<ExecPlan, Error> {
+    let mut out = Builder::default();
+    let seccomp = super::seccomp_of(spec, &mut out)?;
+    out.step("", Op::Undumpable);
+    let affinity = process.exec_cpu_affinity.clone().unwrap_or_default();
+    cpus("process.execCPUAffinity.initial", &affinity.initial, &mut out)?;
+    out.step("", Op::JoinCgroups);
+    cpus("process.execCPUAffinity.final", &affinity.after, &mut out)?;
+    out.step("", Op::JoinContainer { flags: namespaces(spec) });
+    out.step("", Op::NewSession);
+    if !request.no_new_keyring {
+        out.step("", Op::NewKeyring { name: Text::new("id", format!("_ses.{}", request.id))? });
+    }
+    if process.terminal {
+        let slot = out.open(Open::ConsoleSocket);
+        let size = process.console_size.map(|size| (size.height, size.width));
+        out.step("process.terminal", Op::Console(super::Console { slot, size, mount: false }));
+    }
+    process::labels(process, facts, &mut out)?;
+    schedule::compile(spec, process, &mut out)?;
+    let own_user_ns = spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::User);
+    let rights = Rights::new(process, facts, own_user_ns, &mut out);
+    let filter = Filter::place(seccomp.as_ref(), process.no_new_privileges);
+    let program = process::program(process, &request.extra_env)?;
+    process::become_user(process, &rights, filter, &program, &mut out)?;
+    out.step("", Op::Ready);
+    process::last_steps(process, &rights, filter, request.preserve_fds, &mut out)?;
+    let child = ChildPlan { steps: out.steps, program: Some(program) };
+    let oom_score_adj = process.oom_score_adj;
+    Ok(ExecPlan { open: out.open, seccomp, oom_score_adj, child, warnings: out.warnings })
+}
+
+fn cpus(at: &str, list: &str, out: &mut Builder) -> Result<(), Error> {
+    let mask = schedule::cpu_list(at, list)?;
+    if !mask.is_empty() {
+        out.step(at, Op::Affinity { mask });
+    }
+    Ok(())
+}
+
+/// The pid namespace is joined by the parent, as it takes effect only for children.
+fn namespaces(spec: &Spec) -> i32 {
+    let kinds = spec.linux.namespaces.iter().map(|ns| ns.kind).filter(|&kind| kind != NamespaceKind::Pid);
+    kinds.fold(0, |flags, kind| flags | kind.clone_flag())
+}

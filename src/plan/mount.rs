@@ -1,0 +1,225 @@
+//! What the planner says about one mount: data only.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::op::Slot;
+use super::{IdMaps, Text};
+
+/// A place in the container's root filesystem.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Target {
+    /// Path without a leading slash; empty for the root itself.
+    pub path: Text,
+    /// Whether the way there may hold symbolic links (never for /proc and /sys, CVE-2023-27561).
+    #[serde(skip)]
+    pub links: bool,
+    /// Whether the place may lie on a procfs.
+    #[serde(skip)]
+    pub on_proc: bool,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.path)
+    }
+}
+
+/// MOUNT_ATTR_* bits to set and to clear, on the mount itself and on the whole tree below.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Attrs {
+    /// Set on the mount.
+    pub set: u64,
+    /// Cleared on the mount.
+    pub clear: u64,
+    /// Set on the tree.
+    pub tree_set: u64,
+    /// Cleared on the tree.
+    pub tree_clear: u64,
+}
+
+/// One change of propagation (mount_namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PropagationChange {
+    /// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE.
+    pub kind: u64,
+    /// Whether mounts below follow.
+    pub recursive: bool,
+}
+
+/// An fsconfig(2) parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Param {
+    /// Without a value.
+    Flag(Text),
+    /// With a value.
+    Pair(Text, Text),
+}
+
+/// A filesystem to make.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewFs {
+    /// Filesystem type.
+    pub fs: Text,
+    /// Device or name.
+    pub source: Text,
+    /// Parameters, in order.
+    pub params: Vec<Param>,
+    /// Attributes.
+    pub attrs: Attrs,
+    /// Where.
+    pub target: Target,
+    /// Propagation after it is attached.
+    pub propagation: Vec<PropagationChange>,
+    /// Whether what lies under the target is copied into it first.
+    pub copy_up: bool,
+    /// Whether this is the procfs that later writes go through.
+    pub keep_proc: bool,
+    /// User namespace whose mapping the mount shows.
+    pub idmap: Option<Slot>,
+}
+
+/// A host tree to attach.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attach {
+    /// The detached tree.
+    pub slot: Slot,
+    /// Path on the host, for messages.
+    pub source: String,
+    /// Where.
+    pub target: Target,
+    /// Propagation after it is attached.
+    pub propagation: Vec<PropagationChange>,
+    /// Whether the tree must be a procfs, as for a bind on /proc.
+    pub must_be_proc: bool,
+}
+
+/// A mount to change in place.
+#[derive(Debug, Clone, Serialize)]
+pub struct Remount {
+    /// Where.
+    pub target: Target,
+    /// Attributes.
+    pub attrs: Attrs,
+    /// Filesystem parameters.
+    pub params: Vec<Param>,
+    /// Propagation.
+    pub propagation: Vec<PropagationChange>,
+}
+
+/// Something that the parent opens before clone, in the host's view; its position is its slot.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "open", rename_all = "kebab-case")]
+pub enum Open {
+    /// A detached copy of a host tree.
+    Tree(Tree),
+    /// A namespace file.
+    Namespace {
+        /// Which kind it must be.
+        kind: crate::spec::NamespaceKind,
+        /// Where.
+        path: std::path::PathBuf,
+        /// JSON path, for messages.
+        at: String,
+    },
+    /// A user namespace that exists only to carry this mapping.
+    MappedUserNs {
+        /// The mapping.
+        maps: IdMaps,
+        /// JSON path, for messages.
+        at: String,
+    },
+    /// The socket that takes the terminal's master.
+    ConsoleSocket,
+    /// The socket on which init waits for `start`.
+    StartSocket,
+}
+
+/// A host tree to clone, with everything set that can be set before anyone sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tree {
+    /// Path on the host.
+    pub source: std::path::PathBuf,
+    /// Whether mounts below come along.
+    pub recursive: bool,
+    /// Attributes.
+    pub attrs: Attrs,
+    /// Whether it stays in the host's peer group rather than becoming a slave of it.
+    pub keep_shared: bool,
+    /// Mapping of an idmapped mount.
+    pub idmap: Option<Idmap>,
+    /// Whether a file is as good as a directory (the root must be a directory).
+    pub must_be_dir: bool,
+    /// JSON path, for messages.
+    pub at: String,
+}
+
+/// An idmapped mount.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Idmap {
+    /// Slot of the user namespace; `None` for the container's own.
+    pub user_ns: Option<Slot>,
+    /// Whether mounts below are mapped too.
+    pub recursive: bool,
+}
+
+impl fmt::Display for NewFs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mount {} on {}{}", self.fs, self.target, self.attrs)?;
+        for param in &self.params {
+            match param {
+                Param::Flag(key) => write!(f, " {key}")?,
+                Param::Pair(key, value) => write!(f, " {key}={value}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bind {} on {} (slot {})", self.source, self.target, self.slot)
+    }
+}
+
+impl fmt::Display for Remount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "remount {}{}", self.target, self.attrs)
+    }
+}
+
+impl fmt::Display for Attrs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, bits) in [
+            ("set", self.set),
+            ("clear", self.clear),
+            ("tree-set", self.tree_set),
+            ("tree-clear", self.tree_clear),
+        ] {
+            if bits != 0 {
+                write!(f, " {name}={bits:#x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tree(tree) => {
+                let deep = if tree.recursive { " and below" } else { "" };
+                write!(f, "clone tree {}{deep}{}", tree.source.display(), tree.attrs)
+            }
+            Self::Namespace { kind, path, .. } => {
+                write!(f, "open {} namespace {}", kind.name(), path.display())
+            }
+            Self::MappedUserNs { .. } => f.write_str("make a user namespace for an idmapped mount"),
+            Self::ConsoleSocket => f.write_str("connect the console socket"),
+            Self::StartSocket => f.write_str("listen for start"),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! `mounts`: each entry becomes steps of the child and trees that the parent clones.
+
+use std::path::{Component, Path};
+
+use super::mount::{Attach, Attrs, Idmap, NewFs, Open, Param, Remount, Target, Tree};
+use super::op::{Op, Slot};
+use super::options::Options;
+use super::{Builder, Error, HostFacts, IdMaps, Text};
+use crate::spec::{Linux, Mount, NamespaceKind, Spec};
+
+/// Files of a container's /proc that may be covered, as lxcfs does; covering others would hide the truth from
+/// whoever relies on /proc.
+const COVERABLE_PROC: &[&str] = &[
+    "cpuinfo",
+    "diskstats",
+    "loadavg",
+    "meminfo",
+    "net/dev",
+    "slabinfo",
+    "stat",
+    "swaps",
+    "sys/crypto/fips_enabled",
+    "sys/kernel/ns_last_pid",
+    "uptime",
+];
+
+/// What a mount's meaning depends on beside itself.
+pub(super) struct Context<'a> {
+    pub spec: &'a Spec,
+    pub bundle: &'a Path,
+    pub facts: &'a HostFacts,
+    /// Directories of the container's own v1 cgroups, by hierarchy, for mounts of type cgroup without a namespace.
+    pub cgroup: &'a super::CgroupPlan,
+}
+
+impl Context<'_> {
+    fn linux(&self) -> &Linux {
+        &self.spec.linux
+    }
+
+    fn has_namespace(&self, kind: NamespaceKind) -> bool {
+        self.linux().namespaces.iter().any(|ns| ns.kind == kind)
+    }
+}
+
+/// All of `mounts`, in order.
+pub(super) fn compile(cx: &Context, out: &mut Builder) -> Result<(), Error> {
+    for (index, mount) in cx.spec.mounts.iter().enumerate() {
+        one(cx, &format!("mounts[{index}]"), mount, out)?;
+    }
+    Ok(())
+}
+
+fn one(cx: &Context, at: &str, mount: &Mount, out: &mut Builder) -> Result<(), Error> {
+    let target = target(&format!("{at}.destination"), &mount.destination)?;
+    let options = Options::parse(&format!("{at}.options"), &mount.options)?;
+    check_proc(at, mount, &target)?;
+    let kind = mount.kind.as_deref().filter(|kind| !kind.is_empty());
+    if options.remount && options.bind.is_none() && kind != Some("bind") {
+        let params = superblock(&options);
+        let remount = Remount { target, attrs: options.attrs, params, propagation: options.propagation };
+        out.step(at, Op::Remount(remount));
+        return Ok(());
+    }
+    match (kind, options.bind) {
+        (Some("bind"), _) | (_, Some(_)) => bind(cx, at, mount, target, options, out),
+        (Some("cgroup" | "cgroup2"), _) => cgroup(cx, at, mount, target, options, out),
+        (Some(fs), _) => new_fs(cx, at, fs, mount, target, options, out),
+        (None, _) => Err(Error::new(format!("{at}.type"), "is missing")
+            .hint("name a filesystem type, or add the option \"bind\" or \"rbind\"")),
+    }
+}
+
+/// Where in the container a mount goes. Relative destinations count from `/`; `..` cannot leave it.
+pub(super) fn target(at: &str, destination: &Path) -> Result<Target, Error> {
+    if destination.as_os_str().is_empty() {
+        return Err(Error::new(at, "is empty").hint("write an absolute path"));
+    }
+    let mut clean = std::path::PathBuf::new();
+    for part in destination.components() {
+        match part {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => drop(clean.pop()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    let links = clean != Path::new("proc") && clean != Path::new("sys");
+    let path = Text::new(at, clean.as_os_str().as_encoded_bytes())?;
+    let on_proc = clean
+        .strip_prefix("proc")
+        .is_ok_and(|rest| COVERABLE_PROC.iter().any(|&file| rest == Path::new(file)));
+    Ok(Target { path, links, on_proc })
+}
+
+/// /proc must be a procfs, and only a few files in it may be covered.
+fn check_proc(at: &str, mount: &Mount, target: &Target) -> Result<(), Error> {
+    let path = target.path.to_string_lossy();
+    if path.starts_with("proc/") && !target.on_proc {
+        return Err(Error::new(format!("{at}.destination"), format!("/{path} lies inside /proc"))
+            .hint(format!("only these may be covered there: {}", COVERABLE_PROC.join(", "))));
+    }
+    let own_type = matches!(mount.kind.as_deref(), Some("proc" | "bind" | "none") | None);
+    if path == "proc" && !own_type {
+        return Err(Error::new(format!("{at}.type"), "only a procfs may be mounted on /proc"));
+    }
+    Ok(())
+}
+
+fn bind(
+    cx: &Context,
+    at: &str,
+    mount: &Mount,
+    target: Target,
+    options: Options,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    let Some(source) = mount.source.as_deref().filter(|source| !source.is_empty()) else {
+        return Err(
+            Error::new(format!("{at}.source"), "is missing").hint("a bind mount needs a path on the host")
+        );
+    };
+    if let Some(data) = options.data.first() {
+        let word = match data {
+            Param::Flag(key) | Param::Pair(key, _) => key.to_string(),
+        };
+        return Err(Error::new(format!("{at}.options"), format!("{word:?} means nothing to a bind mount"))
+            .hint("remove it, or give the mount a filesystem type"));
+    }
+    if options.copy_up {
+        return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs, not for bind mounts"));
+    }
+    let idmap = idmap(cx, at, mount, options.idmap, out)?;
+    let must_be_proc = target.path.to_bytes() == b"proc";
+    let source = cx.bundle.join(source);
+    let slot = out.open(Open::Tree(Tree {
+        source: source.clone(),
+        recursive: options.bind.unwrap_or(false),
+        attrs: options.attrs,
+        keep_shared: cx.linux().rootfs_propagation.as_deref().is_some_and(|word| word.ends_with("shared")),
+        idmap,
+        must_be_dir: false,
+        at: at.to_owned(),
+    }));
+    let source = source.display().to_string();
+    let propagation = options.propagation;
+    out.step(at, Op::Attach(Attach { slot, source, target, propagation, must_be_proc }));
+    Ok(())
+}
+
+/// Which mapping an idmapped mount shows: its own, or the container's.
+fn idmap(
+    cx: &Context,
+    at: &str,
+    mount: &Mount,
+    asked: Option<bool>,
+    out: &mut Builder,
+) -> Result<Option<Idmap>, Error> {
+    let (uids, gids) = (&mount.uid_mappings, &mount.gid_mappings);
+    if uids.is_empty() != gids.is_empty() {
+        let missing = if uids.is_empty() { "uidMappings" } else { "gidMappings" };
+        return Err(Error::new(format!("{at}.{missing}"), "is missing")
+            .hint("an idmapped mount needs both mappings, or none"));
+    }
+    let recursive = asked.unwrap_or(false);
+    if uids.is_empty() {
+        let Some(recursive) = asked else { return Ok(None) };
+        if !cx.has_namespace(NamespaceKind::User) {
+            return Err(Error::new(format!("{at}.uidMappings"), "is missing")
+                .hint("without a user namespace an idmapped mount needs a mapping of its own"));
+        }
+        return Ok(Some(Idmap { user_ns: None, recursive }));
+    }
+    let maps = IdMaps::new(at, uids, gids)?;
+    let user_ns = Some(out.open(Open::MappedUserNs { maps, at: at.to_owned() }));
+    Ok(Some(Idmap { user_ns, recursive }))
+}
+
+fn new_fs(
+    cx: &Context,
+    at: &str,
+    fs: &str,
+    mount: &Mount,
+    target: Target,
+    options: Options,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    let idmap = idmap(cx, at, mount, options.idmap, out)?;
+    let Some(idmap) = idmap.map_or(Some(None), |idmap| idmap.user_ns.map(Some)) else {
+        return Err(Error::new(format!("{at}.uidMappings"), "is missing")
+            .hint("a filesystem made inside the container's user namespace shows its ids already"));
+    };
+    let keep_proc =
+        fs == "proc" && target.path.to_bytes() == b"proc" && options.attrs.set & libc::MOUNT_ATTR_RDONLY == 0;
+    if options.copy_up && fs != "tmpfs" {
+        return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs only"));
+    }
+    let mut params = superblock(&options);
+    // One superblock serves all mounts of these types in a namespace, so read-only belongs to the mount alone there.
+    let shared_superblock = matches!(fs, "sysfs" | "proc" | "mqueue");
+    if options.attrs.set & libc::MOUNT_ATTR_RDONLY != 0 && !shared_superblock && !options.copy_up {
+        params.insert(0, Param::Flag(Text::from(c"ro")));
+    }
+    add_label(cx, at, fs, &mut params)?;
+    out.step(
+        at,
+        Op::NewFs(NewFs {
+            fs: Text::new(&format!("{at}.type"), fs)?,
+            source: Text::new(&format!("{at}.source"), mount.source.as_deref().unwrap_or(fs))?,
+            params,
+            attrs: options.attrs,
+            target,
+            propagation: options.propagation,
+            copy_up: options.copy_up,
+            keep_proc,
+            idmap,
+        }),
+    );
+    Ok(())
+}
+
+/// The parameters of a new filesystem, common ones first.
+fn superblock(options: &Options) -> Vec<Param> {
+    let common = options.superblock.iter().filter_map(|name| Text::new("", *name).ok()).map(Param::Flag);
+    common.chain(options.data.iter().cloned()).collect()
+}
+
+/// `linux.mountLabel` goes to the filesystems that can carry a label of their own.
+fn add_label(cx: &Context, at: &str, fs: &str, params: &mut Vec<Param>) -> Result<(), Error> {
+    let Some(label) = cx.linux().mount_label.as_deref().filter(|label| !label.is_empty()) else {
+        return Ok(());
+    };
+    if !cx.facts.selinux {
+        return Err(Error::new("linux.mountLabel", "this host has no SELinux").hint("remove the label"));
+    }
+    if matches!(fs, "tmpfs" | "devpts" | "mqueue" | "overlay" | "ramfs") {
+        params.push(Param::Pair(Text::from(c"context"), Text::new(at, label)?));
+    }
+    Ok(())
+}
+
+/// A mount of type cgroup: on v2 one filesystem, on v1 a tmpfs with a mount for each hierarchy.
+fn cgroup(
+    cx: &Context,
+    at: &str,
+    mount: &Mount,
+    target: Target,
+    options: Options,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    let namespaced = cx.has_namespace(NamespaceKind::Cgroup);
+    if cx.facts.cgroups.is_v2() || mount.kind.as_deref() == Some("cgroup2") {
+        if namespaced {
+            return new_fs(cx, at, "cgroup2", &Mount { kind: None, ..mount.clone() }, target, options, out);
+        }
+        if let Some(path) = cx.cgroup.v2_path() {
+            let slot = bind_tree(cx, at, path, options.attrs, out);
+            let propagation = options.propagation;
+            out.step(
+                at,
+                Op::Attach(Attach {
+                    slot,
+                    source: path.display().to_string(),
+                    target,
+                    propagation,
+                    must_be_proc: false,
+                }),
+            );
+            return Ok(());
+        }
+        return Err(Error::new(at, "this host has no cgroup v2 hierarchy to mount"));
+    }
+    cgroup_v1(cx, at, target, &options, namespaced, out)
+}
+
+fn cgroup_v1(
+    cx: &Context,
+    at: &str,
+    target: Target,
+    options: &Options,
+    namespaced: bool,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    let base = target.path.to_string_lossy().into_owned();
+    let readonly = options.attrs.set & libc::MOUNT_ATTR_RDONLY;
+    let tmpfs = NewFs {
+        fs: Text::from(c"tmpfs"),
+        source: Text::from(c"tmpfs"),
+        params: vec![Param::Pair(Text::from(c"mode"), Text::from(c"755"))],
+        attrs: Attrs { set: options.attrs.set & !libc::MOUNT_ATTR_RDONLY, ..options.attrs },
+        target: target.clone(),
+        propagation: Vec::new(),
+        copy_up: false,
+        keep_proc: false,
+        idmap: None,
+    };
+    out.step(at, Op::NewFs(tmpfs));
+    for (index, hierarchy) in cx.facts.cgroups.v1.iter().enumerate() {
+        let Some(name) = hierarchy.mount.file_name().and_then(|name| name.to_str()) else { continue };
+        let place = self::target(at, Path::new(&format!("{base}/{name}")))?;
+        if namespaced {
+            out.step(at, Op::NewFs(v1_hierarchy(at, &hierarchy.controllers, place, options)?));
+        } else if let Some(path) = cx.cgroup.v1_path(index) {
+            let slot = bind_tree(cx, at, path, options.attrs, out);
+            let source = path.display().to_string();
+            out.step(
+                at,
+                Op::Attach(Attach {
+                    slot,
+                    source,
+                    target: place,
+                    propagation: Vec::new(),
+                    must_be_proc: false,
+                }),
+            );
+        }
+        for controller in
+            hierarchy.controllers.iter().filter(|c| c.as_str() != name && !c.starts_with("name="))
+        {
+            let path = self::target(at, Path::new(&format!("{base}/{controller}")))?;
+            out.step(at, Op::Symlink { path, to: Text::new(at, name)?, replace: false });
+        }
+    }
+    if readonly != 0 || !options.propagation.is_empty() {
+        let attrs = Attrs { set: readonly, ..Attrs::default() };
+        out.step(
+            at,
+            Op::Remount(Remount {
+                target,
+                attrs,
+                params: Vec::new(),
+                propagation: options.propagation.clone(),
+            }),
+        );
+    }
+    Ok(())
+}
+
+fn v1_hierarchy(at: &str, controllers: &[String], target: Target, options: &Options) -> Result<NewFs, Error> {
+    let mut params = Vec::new();
+    for controller in controllers {
+        let Some((key, name)) = controller.split_once('=') else {
+            params.push(Param::Flag(Text::new(at, controller.as_str())?));
+            continue;
+        };
+        params.push(Param::Flag(Text::from(c"none")));
+        params.push(Param::Pair(Text::new(at, key)?, Text::new(at, name)?));
+    }
+    Ok(NewFs {
+        fs: Text::from(c"cgroup"),
+        source: Text::from(c"cgroup"),
+        params,
+        attrs: options.attrs,
+        target,
+        propagation: Vec::new(),
+        copy_up: false,
+        keep_proc: false,
+        idmap: None,
+    })
+}
+
+/// A host directory of ours, cloned with these attributes.
+fn bind_tree(cx: &Context, at: &str, source: &Path, attrs: Attrs, out: &mut Builder) -> Slot {
+    let source = cx.bundle.join(source);
+    let (keep_shared, must_be_dir, at) = (false, true, at.to_owned());
+    out.open(Open::Tree(Tree { source, recursive: false, attrs, keep_shared, idmap: None, must_be_dir, at }))
+}

@@ -1,0 +1,150 @@
+//! `linux.namespaces` and what depends on them: id maps, clock offsets, names.
+
+use super::{Builder, Error, IdMaps, Op, Open, Request, Slot, Text};
+use crate::spec::{NamespaceKind, Spec};
+
+/// What the parent must know about the namespaces.
+pub(super) struct Namespaces {
+    /// Made by clone3.
+    pub created: Vec<NamespaceKind>,
+    pub join_pid: Option<Slot>,
+    pub id_maps: Option<IdMaps>,
+}
+
+/// Kinds made by clone3; a cgroup namespace must be rooted where the process ends up, and a time namespace is
+/// entered only after its offsets are written, so init makes those two itself.
+const BY_CLONE: [NamespaceKind; 6] = [
+    NamespaceKind::User,
+    NamespaceKind::Pid,
+    NamespaceKind::Network,
+    NamespaceKind::Mount,
+    NamespaceKind::Ipc,
+    NamespaceKind::Uts,
+];
+
+/// Checks the list and plans the joins; new cgroup namespaces come later.
+pub(super) fn compile(spec: &Spec, out: &mut Builder) -> Result<Namespaces, Error> {
+    check(spec)?;
+    let linux = &spec.linux;
+    let joined = |kind| linux.namespaces.iter().position(|ns| ns.kind == kind && ns.path.is_some());
+    let is_new = |kind| linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.is_none());
+    let id_maps = if is_new(NamespaceKind::User) {
+        Some(IdMaps::new("linux", &linux.uid_mappings, &linux.gid_mappings)?)
+    } else {
+        None
+    };
+    let own_idmaps =
+        spec.mounts.iter().any(|mount| mount.options.iter().any(|word| word == "idmap" || word == "ridmap"));
+    if id_maps.is_some() || own_idmaps {
+        out.step("", Op::AwaitGo);
+    }
+    let mut join_pid = None;
+    for kind in NamespaceKind::ALL {
+        let Some(index) = joined(kind) else { continue };
+        let Some(path) = linux.namespaces[index].path.clone() else { continue };
+        let at = format!("linux.namespaces[{index}].path");
+        let slot = out.open(Open::Namespace { kind, path, at: at.clone() });
+        if kind == NamespaceKind::Pid {
+            join_pid = Some(slot);
+        } else {
+            out.step(&at, Op::JoinNamespace { kind, slot });
+        }
+    }
+    let mut created: Vec<_> = BY_CLONE.into_iter().filter(|&kind| is_new(kind)).collect();
+    if joined(NamespaceKind::User).is_some() && !created.is_empty() {
+        // They must belong to the joined user namespace, so they cannot be made before it is joined.
+        let flags =
+            created.iter().fold(0, |flags, kind| flags | u64::from(kind.clone_flag().cast_unsigned()));
+        out.step("linux.namespaces", Op::Fork { flags });
+        created.clear();
+    }
+    if is_new(NamespaceKind::Time) {
+        out.step("linux.timeOffsets", Op::NewTimeNamespace { offsets: time_offsets(spec)? });
+    }
+    let maps_root = id_maps.as_ref().is_none_or(IdMaps::maps_root);
+    if (id_maps.is_some() || joined(NamespaceKind::User).is_some()) && maps_root {
+        out.step("linux.uidMappings", Op::BecomeRoot { drop_groups: true });
+    }
+    Ok(Namespaces { created, join_pid, id_maps })
+}
+
+fn check(spec: &Spec) -> Result<(), Error> {
+    let linux = &spec.linux;
+    for (index, ns) in linux.namespaces.iter().enumerate() {
+        let at = format!("linux.namespaces[{index}]");
+        if linux.namespaces[..index].iter().any(|earlier| earlier.kind == ns.kind) {
+            return Err(Error::new(format!("{at}.type"), format!("{} is listed twice", ns.kind.name())));
+        }
+        if ns.path.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return Err(Error::new(format!("{at}.path"), "is not an absolute path"));
+        }
+    }
+    let find = |kind| linux.namespaces.iter().find(|ns| ns.kind == kind);
+    if find(NamespaceKind::Mount).is_none() {
+        return Err(Error::new("linux.namespaces", "has no mount namespace")
+            .hint("add {\"type\": \"mount\"}: without it the container's mounts would land on the host"));
+    }
+    let has_maps = !linux.uid_mappings.is_empty() || !linux.gid_mappings.is_empty();
+    if has_maps && find(NamespaceKind::User).is_none() {
+        return Err(Error::new("linux.uidMappings", "is set without a user namespace")
+            .hint("add {\"type\": \"user\"} to linux.namespaces"));
+    }
+    let new_time = find(NamespaceKind::Time).is_some_and(|ns| ns.path.is_none());
+    if !linux.time_offsets.is_empty() && !new_time {
+        return Err(Error::new("linux.timeOffsets", "is set without a new time namespace")
+            .hint("add {\"type\": \"time\"} to linux.namespaces"));
+    }
+    Ok(())
+}
+
+fn time_offsets(spec: &Spec) -> Result<Text, Error> {
+    let mut lines = String::new();
+    for (clock, offset) in &spec.linux.time_offsets {
+        let at = format!("linux.timeOffsets.{clock}");
+        if !matches!(clock.as_str(), "monotonic" | "boottime") {
+            return Err(
+                Error::new(at, "is no clock that can be shifted").hint("use \"monotonic\" or \"boottime\"")
+            );
+        }
+        if offset.nanosecs > 999_999_999 {
+            return Err(Error::new(format!("{at}.nanosecs"), "is above 999999999"));
+        }
+        lines += &format!("{clock} {} {}\n", offset.secs, offset.nanosecs);
+    }
+    Text::new("linux.timeOffsets", lines)
+}
+
+/// What comes once init sits in its cgroups: the cgroup namespace, session, keyring and loopback.
+pub(super) fn after_cgroups(spec: &Spec, request: &Request, out: &mut Builder) -> Result<(), Error> {
+    let is_new = |kind| spec.linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.is_none());
+    if is_new(NamespaceKind::Cgroup) {
+        out.step("linux.namespaces", Op::NewCgroupNamespace);
+    }
+    out.step("", Op::NewSession);
+    if !request.no_new_keyring {
+        out.step("", Op::NewKeyring { name: Text::new("id", format!("_ses.{}", request.id))? });
+    }
+    if is_new(NamespaceKind::Network) {
+        out.step("", Op::LoopbackUp);
+    }
+    Ok(())
+}
+
+/// Host and domain name, which need a UTS namespace of the container's own.
+pub(super) fn names(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
+    let own_uts = spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::Uts);
+    let named = |at: &str, name: &Option<String>| match name.as_deref() {
+        None | Some("") => Ok(None),
+        Some(_) if !own_uts => Err(Error::new(at, "is set without a UTS namespace")
+            .hint("add {\"type\": \"uts\"} to linux.namespaces")),
+        Some(name) if name.len() > 64 => Err(Error::new(at, "is longer than 64 bytes")),
+        Some(name) => Text::new(at, name).map(Some),
+    };
+    if let Some(name) = named("hostname", &spec.hostname)? {
+        out.step("hostname", Op::Hostname { name });
+    }
+    if let Some(name) = named("domainname", &spec.domainname)? {
+        out.step("domainname", Op::Domainname { name });
+    }
+    Ok(())
+}

@@ -1,0 +1,393 @@
+//! The operations that the container's init walks, one after the other, between clone and execve.
+//!
+//! Each is total: nothing is looked up, decided or formatted when it runs. A failing step is reported by its index,
+//! and the runtime, which owns the plan, prints it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::mount::{Attach, NewFs, PropagationChange, Remount, Target};
+use super::{HookPlan, Text};
+use crate::spec::NamespaceKind;
+use crate::sys::cred::CapSets;
+use crate::sys::sched::SchedAttr;
+
+/// Index of a descriptor that the parent opens before clone: see [`super::Open`].
+pub type Slot = usize;
+
+/// One operation and the property of config.json that asked for it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// JSON path such as `mounts[3]`; empty for what every container gets.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub at: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub op: Op,
+}
+
+/// One operation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Op {
+    /// Hides our memory and descriptors from processes inside (PR_SET_DUMPABLE, CVE-2016-9962).
+    Undumpable,
+    /// Joins all namespaces of a running container at once, by its init's pidfd.
+    JoinContainer {
+        /// CLONE_NEW* bits of the namespaces that differ from ours.
+        flags: i32,
+    },
+    /// Waits until the parent has done what only it can do from outside: id maps, idmapped mounts, interfaces.
+    AwaitGo,
+    /// Joins an existing namespace.
+    JoinNamespace {
+        /// Which kind.
+        kind: NamespaceKind,
+        /// Its descriptor.
+        slot: Slot,
+    },
+    /// Enters a new time namespace with these offsets (time_namespaces(7)).
+    NewTimeNamespace {
+        /// Lines for /proc/self/timens_offsets.
+        offsets: Text,
+    },
+    /// Makes a process of the container's own pid namespace after its user namespace was joined.
+    Fork {
+        /// CLONE_NEW* bits.
+        flags: u64,
+    },
+    /// Becomes uid and gid 0 of the user namespace.
+    BecomeRoot {
+        /// Whether setgroups(2) is allowed there.
+        drop_groups: bool,
+    },
+    /// Joins the v1 cgroups by writing to their `tasks` files, which is cheap only while we are single-threaded.
+    JoinCgroups,
+    /// Makes a cgroup namespace rooted where we are now.
+    NewCgroupNamespace,
+    /// setsid(2).
+    NewSession,
+    /// Joins a fresh session keyring.
+    NewKeyring {
+        /// Its name.
+        name: Text,
+    },
+    /// Brings the loopback interface up.
+    LoopbackUp,
+    /// Takes the mounts we inherited out of the host's propagation.
+    IsolateMounts,
+    /// Attaches the root filesystem and makes it the working directory.
+    EnterRoot {
+        /// Its detached tree.
+        slot: Slot,
+    },
+    /// Makes a filesystem and attaches it.
+    NewFs(NewFs),
+    /// Attaches a host directory or file.
+    Attach(Attach),
+    /// Changes a mount that is there already.
+    Remount(Remount),
+    /// Makes a symbolic link.
+    Symlink {
+        /// Where.
+        path: Target,
+        /// Content of the link.
+        to: Text,
+        /// Whether something else at that place is removed first.
+        replace: bool,
+    },
+    /// Makes a device node, or binds the host's when nodes cannot be made.
+    Device(DeviceNode),
+    /// Waits while the parent runs prestart and createRuntime hooks.
+    AwaitHooks,
+    /// Runs hooks inside.
+    RunHooks {
+        /// Property name, as `createContainer`.
+        kind: &'static str,
+        /// In order.
+        hooks: Vec<HookPlan>,
+        /// Capabilities that they run with; `None` for ours.
+        caps: Option<CapSets>,
+    },
+    /// pivot_root(2); the host's tree is gone afterwards.
+    PivotRoot,
+    /// chroot(2), for `--no-pivot`.
+    Chroot,
+    /// Makes a pseudoterminal our stdio and /dev/console, and hands the master out.
+    Console(Console),
+    /// Changes the propagation of `/`.
+    RootPropagation {
+        /// The changes, in order.
+        changes: Vec<PropagationChange>,
+    },
+    /// Makes `/` read-only.
+    ReadonlyRoot,
+    /// sethostname(2).
+    Hostname {
+        /// The name.
+        name: Text,
+    },
+    /// setdomainname(2).
+    Domainname {
+        /// The name.
+        name: Text,
+    },
+    /// Opens a procfs that nothing in the image can stand in for.
+    OpenProc,
+    /// Writes a kernel parameter.
+    Sysctl {
+        /// Path below /proc/sys.
+        path: Text,
+        /// Value.
+        value: Text,
+    },
+    /// Makes a path read-only, with everything below.
+    Readonly {
+        /// The path; a missing one is skipped.
+        path: Target,
+    },
+    /// Makes a path unreadable.
+    Mask {
+        /// The path; a missing one is skipped.
+        path: Target,
+    },
+    /// Writes a label that takes effect at exec.
+    ExecLabel {
+        /// File below /proc/self, as `attr/apparmor/exec`.
+        file: Text,
+        /// The label.
+        label: Text,
+    },
+    /// sched_setattr(2).
+    Scheduler(SchedAttr),
+    /// ioprio_set(2).
+    IoPriority {
+        /// Class and level.
+        value: i32,
+    },
+    /// sched_setaffinity(2).
+    Affinity {
+        /// CPUs as bits.
+        mask: Vec<u64>,
+    },
+    /// set_mempolicy(2).
+    MemoryPolicy {
+        /// Mode and flags.
+        mode: i32,
+        /// Nodes as bits.
+        nodes: Vec<u64>,
+    },
+    /// personality(2).
+    Personality {
+        /// Execution domain.
+        domain: u64,
+    },
+    /// umask(2).
+    Umask {
+        /// Mode bits.
+        mask: u32,
+    },
+    /// chdir(2), then proof that we are still inside.
+    Cwd {
+        /// The directory.
+        path: Text,
+        /// Whether a missing one is made.
+        create: bool,
+    },
+    /// Gives stdio to the container's user.
+    OwnStdio {
+        /// The user.
+        uid: u32,
+    },
+    /// Drops what is not in the set from the bounding set.
+    BoundingSet {
+        /// Capabilities to drop.
+        drop: Vec<u8>,
+    },
+    /// setgroups(2), setresgid(2), setresuid(2), keeping permitted capabilities.
+    Identity(Identity),
+    /// capset(2).
+    CapSet(CapSets),
+    /// Raises ambient capabilities.
+    Ambient {
+        /// Capabilities to raise.
+        raise: Vec<u8>,
+    },
+    /// PR_SET_NO_NEW_PRIVS.
+    NoNewPrivileges,
+    /// Sets HOME from the container's passwd file.
+    Home {
+        /// Whose.
+        uid: u32,
+    },
+    /// Finds the program, so that a missing one fails `create`.
+    FindProgram,
+    /// Tells the parent that all is set up, and waits until it has recorded us.
+    Ready,
+    /// Waits for `start`.
+    AwaitStart {
+        /// The listening socket.
+        slot: Slot,
+    },
+    /// Loads the seccomp filter.
+    Seccomp,
+    /// setrlimit(2).
+    Rlimit(RlimitPlan),
+    /// Marks every descriptor from `first` on to be closed at exec.
+    CloseDescriptors {
+        /// First descriptor that the program does not get.
+        first: u32,
+    },
+    /// execve(2).
+    Exec,
+}
+
+/// A device that must exist.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceNode {
+    /// Where.
+    pub path: Target,
+    /// S_IFCHR, S_IFBLK or S_IFIFO with the mode bits.
+    pub mode: u32,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// The host's node, bound when nodes cannot be made (user namespaces).
+    pub bind: Option<Text>,
+}
+
+/// A pseudoterminal.
+#[derive(Debug, Clone, Serialize)]
+pub struct Console {
+    /// Socket that takes the master.
+    pub slot: Slot,
+    /// Rows and columns.
+    pub size: Option<(u16, u16)>,
+    /// Whether /dev/console is bound to it.
+    pub mount: bool,
+}
+
+/// Ids of the program.
+#[derive(Debug, Clone, Serialize)]
+pub struct Identity {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Supplementary groups; `None` where setgroups(2) is denied.
+    pub groups: Option<Vec<u32>>,
+}
+
+/// One resource limit.
+#[derive(Debug, Clone, Serialize)]
+pub struct RlimitPlan {
+    /// Name, for messages.
+    pub name: &'static str,
+    /// RLIMIT_* number.
+    pub resource: u32,
+    /// Value in force.
+    pub soft: u64,
+    /// Ceiling.
+    pub hard: u64,
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undumpable => f.write_str("become undumpable"),
+            Self::JoinContainer { flags } => write!(f, "join the container's namespaces {flags:#x}"),
+            Self::AwaitGo => f.write_str("wait for the runtime's go"),
+            Self::JoinNamespace { kind, slot } => write!(f, "join {} namespace (slot {slot})", kind.name()),
+            Self::NewTimeNamespace { offsets } => {
+                write!(f, "new time namespace, offsets {:?}", offsets.to_string())
+            }
+            Self::Fork { .. } => f.write_str("fork into the new namespaces"),
+            Self::BecomeRoot { .. } => f.write_str("become root of the user namespace"),
+            Self::JoinCgroups => f.write_str("join v1 cgroups"),
+            Self::NewCgroupNamespace => f.write_str("new cgroup namespace"),
+            Self::NewSession => f.write_str("new session"),
+            Self::NewKeyring { name } => write!(f, "new session keyring {name}"),
+            Self::LoopbackUp => f.write_str("bring the loopback interface up"),
+            Self::IsolateMounts => f.write_str("isolate the mounts from the host's"),
+            Self::EnterRoot { slot } => write!(f, "enter the root filesystem (slot {slot})"),
+            Self::NewFs(fs) => fs.fmt(f),
+            Self::Attach(attach) => attach.fmt(f),
+            Self::Remount(remount) => remount.fmt(f),
+            Self::Symlink { path, to, .. } => write!(f, "symlink {path} -> {to}"),
+            Self::Device(node) => node.fmt(f),
+            Self::AwaitHooks => f.write_str("wait for the runtime's hooks"),
+            Self::RunHooks { kind, hooks, .. } => write!(f, "run {} {kind} hooks", hooks.len()),
+            Self::PivotRoot => f.write_str("pivot into the root filesystem"),
+            Self::Chroot => f.write_str("chroot into the root filesystem"),
+            Self::Console(_) => f.write_str("set up the terminal"),
+            Self::RootPropagation { .. } => f.write_str("set the propagation of /"),
+            Self::ReadonlyRoot => f.write_str("make / read-only"),
+            Self::Hostname { name } => write!(f, "set hostname {name}"),
+            Self::Domainname { name } => write!(f, "set domainname {name}"),
+            Self::OpenProc => f.write_str("open a private procfs"),
+            Self::Sysctl { path, value } => write!(f, "set sysctl {path} = {value}"),
+            Self::Readonly { path } => write!(f, "make {path} read-only"),
+            Self::Mask { path } => write!(f, "mask {path}"),
+            _ => self.fmt_process(f),
+        }
+    }
+}
+
+impl Op {
+    /// The second half of Display: what concerns the process rather than its surroundings.
+    fn fmt_process(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExecLabel { file, label } => write!(f, "set {file} to {label}"),
+            Self::Scheduler(attr) => write!(f, "set scheduler policy {}, nice {}", attr.policy, attr.nice),
+            Self::IoPriority { value } => {
+                write!(f, "set I/O priority class {} level {}", value >> 13, value & 7)
+            }
+            Self::Affinity { mask } => write!(f, "set CPU affinity {mask:x?}"),
+            Self::MemoryPolicy { mode, nodes } => write!(f, "set memory policy {mode:#x}, nodes {nodes:x?}"),
+            Self::Personality { domain } => write!(f, "set personality {domain:#x}"),
+            Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
+            Self::Cwd { path, .. } => write!(f, "change to {path}"),
+            Self::OwnStdio { uid } => write!(f, "give stdio to uid {uid}"),
+            Self::BoundingSet { drop } => write!(f, "drop {} bounding capabilities", drop.len()),
+            Self::Identity(id) => write!(f, "become uid {} gid {}", id.uid, id.gid),
+            Self::CapSet(sets) => write!(
+                f,
+                "set capabilities effective {:#x} permitted {:#x} inheritable {:#x}",
+                sets.effective, sets.permitted, sets.inheritable
+            ),
+            Self::Ambient { raise } => write!(f, "raise {} ambient capabilities", raise.len()),
+            Self::NoNewPrivileges => f.write_str("set no_new_privs"),
+            Self::Home { uid } => write!(f, "look up the home directory of uid {uid}"),
+            Self::FindProgram => f.write_str("find the program"),
+            Self::Ready => f.write_str("report ready"),
+            Self::AwaitStart { .. } => f.write_str("wait for start"),
+            Self::Seccomp => f.write_str("load the seccomp filter"),
+            Self::Rlimit(limit) => write!(f, "set {} to {}:{}", limit.name, limit.soft, limit.hard),
+            Self::CloseDescriptors { first } => write!(f, "close descriptors from {first} on at exec"),
+            Self::Exec => f.write_str("execute the program"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.mode & libc::S_IFMT {
+            libc::S_IFBLK => 'b',
+            libc::S_IFIFO => 'p',
+            _ => 'c',
+        };
+        let Self { path, major, minor, .. } = self;
+        write!(f, "device {path} {kind} {major}:{minor} {:04o}", self.mode & 0o7777)?;
+        match &self.bind {
+            Some(source) => write!(f, " (bind {source})"),
+            None => Ok(()),
+        }
+    }
+}

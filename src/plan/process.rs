@@ -1,0 +1,374 @@
+//! `process`: identity, rights and limits of the program, and the order in which init gives them to itself.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::hooks::HookPlans;
+use super::mounts::Context;
+use super::op::{Console, Identity, Op, RlimitPlan};
+use super::schedule;
+use super::{Builder, Error, HostFacts, Open, Request, SeccompPlan, Text};
+use crate::spec::{Capabilities, NamespaceKind, Process, Rlimit, RlimitKind, User};
+use crate::sys::cred::CapSets;
+
+/// The program to execute.
+#[derive(Debug, Clone, Serialize)]
+pub struct Program {
+    /// argv.
+    pub args: Vec<Text>,
+    /// The whole environment.
+    pub env: Vec<Text>,
+    /// Paths to try, in order (execvp(3)).
+    pub candidates: Vec<Text>,
+    /// Whether HOME must be looked up inside.
+    pub needs_home: bool,
+}
+
+/// PATH when the environment has none (execvp(3)).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// Files are created without write permission for others, as every engine expects.
+const DEFAULT_UMASK: u32 = 0o022;
+
+/// (uid_t) -1 means "no change" to the kernel, so it can be nobody's id.
+const NO_ID: u32 = u32::MAX;
+
+/// The terminal, which needs the container's devpts but must come before paths are masked.
+pub(super) fn terminal(process: Option<&Process>, out: &mut Builder) {
+    let Some(process) = process.filter(|process| process.terminal) else { return };
+    let slot = out.open(Open::ConsoleSocket);
+    let size = process.console_size.map(|size| (size.height, size.width));
+    out.step("process.terminal", Op::Console(Console { slot, size, mount: true }));
+}
+
+/// Everything from the labels to execve.
+pub(super) fn compile(
+    cx: &Context,
+    request: &Request,
+    seccomp: Option<&SeccompPlan>,
+    hooks: &HookPlans,
+    out: &mut Builder,
+) -> Result<Option<Program>, Error> {
+    let Some(process) = &cx.spec.process else {
+        out.step("", Op::Ready);
+        if request.wait_for_start {
+            let slot = out.open(Open::StartSocket);
+            out.step("", Op::AwaitStart { slot });
+        }
+        return Ok(None);
+    };
+    let program = program(process, &request.extra_env)?;
+    labels(process, cx.facts, out)?;
+    schedule::compile(cx.spec, process, out)?;
+    let own_user_ns = cx.spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::User);
+    let capabilities = Rights::new(process, cx.facts, own_user_ns, out);
+    let filter = Filter::place(seccomp, process.no_new_privileges);
+    become_user(process, &capabilities, filter, &program, out)?;
+    out.step("", Op::Ready);
+    if request.wait_for_start {
+        let slot = out.open(Open::StartSocket);
+        out.step("", Op::AwaitStart { slot });
+    }
+    if !hooks.start_container.is_empty() {
+        let (hooks, caps) = (hooks.start_container.clone(), Some(capabilities.sets));
+        out.step("hooks.startContainer", Op::RunHooks { kind: "startContainer", hooks, caps });
+    }
+    last_steps(process, &capabilities, filter, request.preserve_fds, out)?;
+    Ok(Some(program))
+}
+
+/// Where in the order the seccomp filter is loaded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filter {
+    None,
+    /// Before `Ready`: the parent must still be there to hand the listener to the agent.
+    Early,
+    /// Before capabilities are dropped, as loading needs CAP_SYS_ADMIN without no_new_privs.
+    BeforeCaps,
+    /// Right before execve.
+    Last,
+}
+
+impl Filter {
+    pub fn place(seccomp: Option<&SeccompPlan>, no_new_privileges: bool) -> Self {
+        match seccomp {
+            None => Self::None,
+            Some(plan) if plan.listener.is_some() => Self::Early,
+            Some(_) if no_new_privileges => Self::Last,
+            Some(_) => Self::BeforeCaps,
+        }
+    }
+}
+
+/// What init does to become the user, up to the point where it may wait for `start`.
+pub(super) fn become_user(
+    process: &Process,
+    rights: &Rights,
+    filter: Filter,
+    program: &Program,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    out.step("process.user.umask", Op::Umask { mask: umask(&process.user)? });
+    if !process.cwd.is_absolute() {
+        return Err(Error::new(
+            "process.cwd",
+            format!("{:?} is not an absolute path", process.cwd.display()),
+        ));
+    }
+    let path = Text::new("process.cwd", process.cwd.as_os_str().as_encoded_bytes())?;
+    out.step("process.cwd", Op::Cwd { path, create: true });
+    let identity = identity(&process.user)?;
+    if identity.uid != 0 {
+        out.step("process.user.uid", Op::OwnStdio { uid: identity.uid });
+    }
+    out.step("process.capabilities.bounding", Op::BoundingSet { drop: rights.dropped() });
+    let uid = identity.uid;
+    out.step("process.user", Op::Identity(identity));
+    out.step("process.capabilities", Op::CapSet(rights.until_exec(process, filter)));
+    if process.no_new_privileges {
+        out.step("process.noNewPrivileges", Op::NoNewPrivileges);
+    }
+    if filter == Filter::Early {
+        out.step("linux.seccomp", Op::Seccomp);
+    }
+    if program.needs_home {
+        out.step("", Op::Home { uid });
+    }
+    out.step("process.args[0]", Op::FindProgram);
+    Ok(())
+}
+
+/// What is left for the very end: limits, so that they cannot break our own work, and rights.
+pub(super) fn last_steps(
+    process: &Process,
+    rights: &Rights,
+    filter: Filter,
+    preserve_fds: u32,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    out.step("", Op::CloseDescriptors { first: 3 + preserve_fds });
+    rlimits(&process.rlimits, out)?;
+    if filter == Filter::BeforeCaps {
+        out.step("linux.seccomp", Op::Seccomp);
+    }
+    if rights.until_exec(process, filter) != rights.sets {
+        out.step("process.capabilities", Op::CapSet(rights.sets));
+    }
+    if !rights.ambient.is_empty() {
+        out.step("process.capabilities.ambient", Op::Ambient { raise: rights.ambient.clone() });
+    }
+    if filter == Filter::Last {
+        out.step("linux.seccomp", Op::Seccomp);
+    }
+    out.step("process.args", Op::Exec);
+    Ok(())
+}
+
+/// argv, environment and the places to look for the program.
+pub(super) fn program(process: &Process, extra_env: &[String]) -> Result<Program, Error> {
+    let Some(name) = process.args.first().filter(|name| !name.is_empty()) else {
+        return Err(Error::new("process.args", "names no program").hint("give at least one argument"));
+    };
+    let mut env: Vec<(&str, &String)> = Vec::with_capacity(process.env.len() + extra_env.len());
+    for (index, entry) in process.env.iter().chain(extra_env).enumerate() {
+        let Some((key, _)) = entry.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(Error::new(format!("process.env[{index}]"), format!("{entry:?} is not NAME=value")));
+        };
+        match env.iter_mut().find(|(earlier, _)| *earlier == key) {
+            Some(earlier) => earlier.1 = entry,
+            None => env.push((key, entry)),
+        }
+    }
+    let value =
+        |name: &str| env.iter().find(|(key, _)| *key == name).map(|(key, entry)| &entry[key.len() + 1..]);
+    let texts = |at: &str, list: &mut dyn Iterator<Item = &String>| -> Result<Vec<Text>, Error> {
+        list.enumerate().map(|(i, text)| Text::new(&format!("{at}[{i}]"), text.as_str())).collect()
+    };
+    Ok(Program {
+        args: texts("process.args", &mut process.args.iter())?,
+        candidates: candidates(name, value("PATH").unwrap_or(DEFAULT_PATH))?,
+        needs_home: value("HOME").is_none_or(str::is_empty),
+        env: texts(
+            "process.env",
+            &mut env.iter().filter(|(key, entry)| *key != "HOME" || entry.len() > 5).map(|(_, entry)| *entry),
+        )?,
+    })
+}
+
+fn candidates(name: &str, path: &str) -> Result<Vec<Text>, Error> {
+    let at = "process.args[0]";
+    if name.contains('/') {
+        return Ok(vec![Text::new(at, name)?]);
+    }
+    path.split(':')
+        .map(|dir| Text::new(at, if dir.is_empty() { format!("./{name}") } else { format!("{dir}/{name}") }))
+        .collect()
+}
+
+fn umask(user: &User) -> Result<u32, Error> {
+    match user.umask {
+        None => Ok(DEFAULT_UMASK),
+        Some(mask) if mask <= 0o777 => Ok(mask),
+        Some(mask) => Err(Error::new("process.user.umask", format!("{mask} is no file mode"))
+            .hint("JSON has no octal numbers: write 022 as 18")),
+    }
+}
+
+fn identity(user: &User) -> Result<Identity, Error> {
+    let valid = |at: &str, id: u32| match id {
+        NO_ID => Err(Error::new(at, format!("{id} is nobody's id")).hint("the largest id is 4294967294")),
+        id => Ok(id),
+    };
+    for (index, &gid) in user.additional_gids.iter().enumerate() {
+        valid(&format!("process.user.additionalGids[{index}]"), gid)?;
+    }
+    Ok(Identity {
+        uid: valid("process.user.uid", user.uid)?,
+        gid: valid("process.user.gid", user.gid)?,
+        groups: Some(user.additional_gids.clone()),
+    })
+}
+
+/// The five capability sets, as bits.
+pub(super) struct Rights {
+    bounding: u64,
+    pub sets: CapSets,
+    ambient: Vec<u8>,
+}
+
+impl Rights {
+    /// Unknown and ungrantable names are warnings (config.md, "Capabilities").
+    pub fn new(process: &Process, facts: &HostFacts, own_user_ns: bool, out: &mut Builder) -> Self {
+        let absent = Capabilities::default();
+        let wanted = process.capabilities.as_ref().unwrap_or(&absent);
+        let grantable = if own_user_ns { u64::MAX } else { facts.capabilities };
+        let mut set = |name: &str, list: &[String]| {
+            let mut bits = 0;
+            for (index, word) in list.iter().enumerate() {
+                let at = format!("process.capabilities.{name}[{index}]");
+                match caps::Capability::from_str(word) {
+                    Err(_) => out.warn(format!("{at}: unknown capability {word:?} is ignored")),
+                    Ok(cap) if cap.bitmask() & grantable == 0 => {
+                        out.warn(format!("{at}: {word} is ignored: the runtime does not have it itself"));
+                    }
+                    Ok(cap) => bits |= cap.bitmask(),
+                }
+            }
+            bits
+        };
+        let bounding = set("bounding", &wanted.bounding);
+        let permitted = set("permitted", &wanted.permitted);
+        let effective = set("effective", &wanted.effective);
+        let inheritable = set("inheritable", &wanted.inheritable);
+        let ambient = set("ambient", &wanted.ambient);
+        if effective & !permitted != 0 {
+            out.warn("process.capabilities.effective: what is not permitted is ignored");
+        }
+        if ambient & !(permitted & inheritable) != 0 {
+            out.warn("process.capabilities.ambient: what is not both permitted and inheritable is ignored");
+        }
+        Self {
+            bounding,
+            sets: CapSets { effective: effective & permitted, permitted, inheritable },
+            ambient: bits(ambient & permitted & inheritable).collect(),
+        }
+    }
+
+    fn dropped(&self) -> Vec<u8> {
+        bits(!self.bounding & ((1 << LAST_CAPABILITY) | ((1 << LAST_CAPABILITY) - 1))).collect()
+    }
+
+    /// The final sets plus what the last steps need: loading a filter without no_new_privs takes CAP_SYS_ADMIN,
+    /// raising a limit takes CAP_SYS_RESOURCE.
+    fn until_exec(&self, process: &Process, filter: Filter) -> CapSets {
+        let mut keep = 0;
+        if matches!(filter, Filter::BeforeCaps) || (filter == Filter::Early && !process.no_new_privileges) {
+            keep |= caps::Capability::CAP_SYS_ADMIN.bitmask();
+        }
+        if !process.rlimits.is_empty() {
+            keep |= caps::Capability::CAP_SYS_RESOURCE.bitmask();
+        }
+        let CapSets { effective, permitted, inheritable } = self.sets;
+        CapSets { effective: effective | keep, permitted: permitted | keep, inheritable }
+    }
+}
+
+/// CAP_CHECKPOINT_RESTORE (kernel 5.9).
+const LAST_CAPABILITY: u32 = 40;
+
+fn bits(set: u64) -> impl Iterator<Item = u8> {
+    (0..64).filter(move |bit| set & (1 << bit) != 0)
+}
+
+pub(super) fn labels(process: &Process, facts: &HostFacts, out: &mut Builder) -> Result<(), Error> {
+    if let Some(profile) =
+        process.apparmor_profile.as_deref().filter(|profile| !matches!(*profile, "" | "unconfined"))
+    {
+        if !facts.apparmor {
+            return Err(
+                Error::new("process.apparmorProfile", "this host has no AppArmor").hint("remove the profile")
+            );
+        }
+        let label = Text::new("process.apparmorProfile", format!("exec {profile}"))?;
+        out.step("process.apparmorProfile", Op::ExecLabel { file: Text::from(c"attr/apparmor/exec"), label });
+    }
+    if let Some(label) = process.selinux_label.as_deref().filter(|label| !label.is_empty()) {
+        if !facts.selinux {
+            return Err(
+                Error::new("process.selinuxLabel", "this host has no SELinux").hint("remove the label")
+            );
+        }
+        let label = Text::new("process.selinuxLabel", label)?;
+        out.step("process.selinuxLabel", Op::ExecLabel { file: Text::from(c"attr/exec"), label });
+    }
+    Ok(())
+}
+
+fn rlimits(limits: &[Rlimit], out: &mut Builder) -> Result<(), Error> {
+    for (index, limit) in limits.iter().enumerate() {
+        let at = format!("process.rlimits[{index}]");
+        let (name, resource) = limit.kind.resource();
+        if limits[..index].iter().any(|earlier| earlier.kind == limit.kind) {
+            return Err(Error::new(format!("{at}.type"), format!("{name} is listed twice")));
+        }
+        if limit.soft > limit.hard {
+            return Err(Error::new(
+                format!("{at}.soft"),
+                format!("{} is above hard ({})", limit.soft, limit.hard),
+            ));
+        }
+        out.step(&at, Op::Rlimit(RlimitPlan { name, resource, soft: limit.soft, hard: limit.hard }));
+    }
+    Ok(())
+}
+
+impl RlimitKind {
+    /// The name in config.json and the kernel's number.
+    fn resource(self) -> (&'static str, u32) {
+        #[allow(
+            clippy::cast_sign_loss,
+            clippy::unnecessary_cast,
+            reason = "the type differs between C libraries"
+        )]
+        let number = |resource| resource as u32;
+        match self {
+            Self::As => ("RLIMIT_AS", number(libc::RLIMIT_AS)),
+            Self::Core => ("RLIMIT_CORE", number(libc::RLIMIT_CORE)),
+            Self::Cpu => ("RLIMIT_CPU", number(libc::RLIMIT_CPU)),
+            Self::Data => ("RLIMIT_DATA", number(libc::RLIMIT_DATA)),
+            Self::Fsize => ("RLIMIT_FSIZE", number(libc::RLIMIT_FSIZE)),
+            Self::Locks => ("RLIMIT_LOCKS", number(libc::RLIMIT_LOCKS)),
+            Self::Memlock => ("RLIMIT_MEMLOCK", number(libc::RLIMIT_MEMLOCK)),
+            Self::Msgqueue => ("RLIMIT_MSGQUEUE", number(libc::RLIMIT_MSGQUEUE)),
+            Self::Nice => ("RLIMIT_NICE", number(libc::RLIMIT_NICE)),
+            Self::Nofile => ("RLIMIT_NOFILE", number(libc::RLIMIT_NOFILE)),
+            Self::Nproc => ("RLIMIT_NPROC", number(libc::RLIMIT_NPROC)),
+            Self::Rss => ("RLIMIT_RSS", number(libc::RLIMIT_RSS)),
+            Self::Rtprio => ("RLIMIT_RTPRIO", number(libc::RLIMIT_RTPRIO)),
+            Self::Rttime => ("RLIMIT_RTTIME", number(libc::RLIMIT_RTTIME)),
+            Self::Sigpending => ("RLIMIT_SIGPENDING", number(libc::RLIMIT_SIGPENDING)),
+            Self::Stack => ("RLIMIT_STACK", number(libc::RLIMIT_STACK)),
+        }
+    }
+}
