@@ -5,6 +5,12 @@
 //! `rootfs`, `cgroups` and `seccomp`, and `sys` makes the system calls. Nothing imports upwards;
 //! docs/architecture.md draws it.
 
+pub mod cli;
+pub mod commands;
+pub mod error;
+pub mod log;
 pub mod plan;
 pub mod spec;
+pub mod state;
 pub mod sys;
+pub mod timestamp;

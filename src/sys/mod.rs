@@ -11,6 +11,7 @@ pub mod cred;
 mod error;
 pub mod exec;
 pub mod fd;
+pub mod file;
 pub mod mount;
 pub mod net;
 pub mod sched;

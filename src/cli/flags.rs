@@ -1,0 +1,216 @@
+//! Every command's flags, as clap builds them.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
+
+use super::values;
+
+const VERSION: &str =
+    concat!("version ", env!("CARGO_PKG_VERSION"), "\ncommit: ", env!("HULL_COMMIT"), "\nspec: 1.3.0");
+
+/// The whole tree; a subcommand's own flags are added when it is chosen.
+pub fn hull() -> Command {
+    Command::new("hull")
+        .about("Runs OCI containers")
+        .version(VERSION)
+        .disable_version_flag(true)
+        .args_override_self(true)
+        .subcommand_value_name("command")
+        .subcommand_help_heading("Commands")
+        .args([
+            path("root", "Folder of the containers' state [default: /run/hull]"),
+            path("log", "Append log lines to this file"),
+            value("log-format", "Form of log lines: text or json", values::log_format).default_value("text"),
+            value("log-level", "Least level logged: error, warn, info or debug", values::log_level)
+                .default_value("warn"),
+            switch("debug", "Log what hull does"),
+            switch("systemd-cgroup", "Let systemd manage cgroups"),
+            value("rootless", "Forgive missing rights over cgroups: true, false or auto", values::rootless)
+                .default_value("auto"),
+            text("criu", "Ignored").hide(true),
+            Arg::new("version")
+                .short('v')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Print the version"),
+        ])
+        .subcommands(COMMANDS.iter().map(|(name, about, flags)| {
+            Command::new(*name).about(*about).defer(|command| command.args_override_self(true)).defer(*flags)
+        }))
+}
+
+/// The usage line of one command, for mistakes that clap cannot see.
+pub fn usage(name: &str) -> String {
+    let command = COMMANDS.iter().find(|command| command.0 == name);
+    command
+        .map(|(name, _, flags)| flags(Command::new(*name).bin_name(format!("hull {name}"))).render_usage())
+        .map(|usage| usage.to_string())
+        .unwrap_or_default()
+}
+
+type Entry = (&'static str, &'static str, fn(Command) -> Command);
+
+const COMMANDS: &[Entry] = &[
+    ("create", "Create a container, ready to start", |c| c.args(create())),
+    ("start", "Run the program of a created container", |c| c.arg(id())),
+    ("run", "Create and start a container", |c| c.args(create()).args(run())),
+    ("exec", "Run another program in a container", |c| c.args(exec())),
+    ("kill", "Send a signal to a container", |c| c.args(kill())),
+    ("delete", "Remove a stopped container", |c| {
+        c.args([id(), switch("force", "Kill it first; an absent container is no error").short('f')])
+    }),
+    ("state", "Print the state of a container", |c| c.arg(id())),
+    ("list", "List containers", |c| c.args([list_format(), switch("quiet", "Print ids only").short('q')])),
+    ("ps", "List the processes of a container", |c| c.args([list_format(), words("ID [ps options]")])),
+    ("pause", "Freeze all processes of a container", |c| c.arg(id())),
+    ("resume", "Thaw a paused container", |c| c.arg(id())),
+    ("update", "Change the limits of a container", |c| c.args(update())),
+    ("events", "Print statistics and out-of-memory notices", |c| {
+        let interval =
+            value("interval", "Time between statistics, such as 500ms, 5s or 1m", values::duration);
+        c.args([id(), interval.default_value("5s"), switch("stats", "Print statistics once")])
+    }),
+    ("spec", "Write a config.json to start from", |c| {
+        c.args([bundle(), switch("rootless", "Make it fit for an unprivileged user")])
+    }),
+    ("features", "Print what this build can do, as the runtime-spec's features document", |c| c),
+    ("plan", "Print what create would do, without doing it", |c| {
+        let format = value("format", "text or json", values::plan_format).short('f').default_value("text");
+        c.args([id().required(false).default_value("plan"), bundle(), format])
+    }),
+    ("checkpoint", "Not supported yet", unsupported),
+    ("restore", "Not supported yet", unsupported),
+];
+
+fn create() -> [Arg; 8] {
+    [
+        id(),
+        bundle(),
+        path("pid-file", "Write the first process's pid here"),
+        path("console-socket", "Unix socket that receives the terminal"),
+        path("pidfd-socket", "Unix socket that receives a pidfd of the first process"),
+        switch("no-pivot", "Do not use pivot_root, for a root filesystem on a ramdisk"),
+        switch("no-new-keyring", "Stay in the caller's session keyring"),
+        preserve_fds(),
+    ]
+}
+
+fn run() -> [Arg; 3] {
+    [
+        switch("detach", "Return once the program runs").short('d'),
+        switch("keep", "Keep the container after it stopped"),
+        switch("no-subreaper", "Do not adopt orphaned processes"),
+    ]
+}
+
+fn exec() -> [Arg; 19] {
+    [
+        words("ID COMMAND [argument]"),
+        path("process", "Take everything from this process.json").short('p'),
+        path("cwd", "Working directory"),
+        list("env", "NAME=value to add to the environment").short('e'),
+        switch("tty", "Give it a terminal").short('t'),
+        value("user", "uid or uid:gid", values::exec_user).short('u'),
+        list("additional-gids", "Group to add").short('g').value_parser(value_parser!(u32)),
+        list("cap", "Capability to add").short('c'),
+        switch("no-new-privs", "Set no_new_privs"),
+        text("apparmor", "AppArmor profile"),
+        text("process-label", "SELinux label"),
+        switch("detach", "Return once the program runs").short('d'),
+        path("pid-file", "Write the pid here"),
+        path("console-socket", "Unix socket that receives the terminal"),
+        path("pidfd-socket", "Unix socket that receives a pidfd"),
+        preserve_fds(),
+        list("cgroup", "[controller:]path below the container's cgroup"),
+        switch("ignore-paused", "Also in a paused container"),
+        // runc 1.1 accepted it; no engine depends on it.
+        switch("no-subreaper", "Ignored").hide(true),
+    ]
+}
+
+fn kill() -> [Arg; 3] {
+    [
+        id(),
+        Arg::new("signal").help("Name or number").value_parser(values::signal).default_value("TERM"),
+        switch("all", "Every process of the container").short('a'),
+    ]
+}
+
+fn update() -> [Arg; 19] {
+    let u64s = |name, help| text(name, help).value_parser(value_parser!(u64));
+    let i64s = |name, help| text(name, help).value_parser(value_parser!(i64));
+    [
+        id(),
+        path("resources", "Document with the limits, - for stdin; other flags are then ignored").short('r'),
+        text("blkio-weight", "Weight of block I/O, 10 to 1000").value_parser(value_parser!(u16)),
+        u64s("cpu-period", "Microseconds"),
+        i64s("cpu-quota", "Microseconds of CPU time in a period"),
+        u64s("cpu-burst", "Microseconds that may be saved up"),
+        u64s("cpu-share", "Relative weight"),
+        u64s("cpu-rt-period", "Real-time period in microseconds"),
+        i64s("cpu-rt-runtime", "Real-time microseconds in a period"),
+        i64s("cpu-idle", "1 treats all as SCHED_IDLE"),
+        text("cpuset-cpus", "CPUs, such as 0-2,7"),
+        text("cpuset-mems", "Memory nodes"),
+        value("memory", "Bytes, or such as 512m", values::bytes),
+        value("memory-reservation", "Soft limit", values::bytes),
+        value("memory-swap", "Memory and swap together, -1 for no limit", values::bytes),
+        i64s("pids-limit", "Number of tasks, -1 for no limit"),
+        text("l3-cache-schema", "Intel RDT cache schema"),
+        text("mem-bw-schema", "Intel RDT memory bandwidth schema"),
+        text("kernel-memory", "Ignored: the kernel dropped it").hide(true),
+    ]
+}
+
+fn unsupported(command: Command) -> Command {
+    command.arg(words("argument").allow_hyphen_values(true)).disable_help_flag(true)
+}
+
+fn id() -> Arg {
+    Arg::new("id").value_name("ID").required(true).help("Container")
+}
+
+fn bundle() -> Arg {
+    path("bundle", "Folder with config.json").short('b').default_value(".")
+}
+
+fn preserve_fds() -> Arg {
+    text("preserve-fds", "Descriptors to hand on beyond stdio and $LISTEN_FDS")
+        .value_parser(value_parser!(u32))
+        .default_value("0")
+}
+
+fn list_format() -> Arg {
+    value("format", "table or json", values::list_format).short('f').default_value("table")
+}
+
+/// The id, and after it words that belong to another program, whatever they look like.
+fn words(name: &'static str) -> Arg {
+    Arg::new("words").value_name(name).num_args(0..).trailing_var_arg(true)
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+}
+
+/// An option whose value is whatever word follows, even one that looks like a flag (`--memory-swap -1`).
+fn text(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).allow_hyphen_values(true)
+}
+
+fn path(name: &'static str, help: &'static str) -> Arg {
+    text(name, help).value_parser(value_parser!(PathBuf)).value_name("path")
+}
+
+fn list(name: &'static str, help: &'static str) -> Arg {
+    text(name, help).action(ArgAction::Append)
+}
+
+fn value<T: Clone + Send + Sync + 'static>(
+    name: &'static str,
+    help: &'static str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Arg {
+    text(name, help).value_parser(ValueParser::new(parse))
+}

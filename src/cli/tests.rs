@@ -1,0 +1,258 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::log::{Format, Level};
+
+/// Parses a line of words; `hull` stands before it.
+fn parsed(line: &str) -> Result<Request, Stop> {
+    parse(std::iter::once("hull").chain(line.split_whitespace()))
+}
+
+fn request(line: &str) -> Request {
+    parsed(line).unwrap_or_else(|stop| panic!("{line}: {}", stop.text))
+}
+
+fn code(line: &str) -> u8 {
+    parsed(line).map(|request| panic!("{line}: {request:?}")).unwrap_err().code
+}
+
+#[test]
+fn the_command_tree_is_sound_when_fully_built() {
+    let mut tree = flags::hull();
+    tree.build();
+    tree.debug_assert();
+}
+
+#[test]
+fn global_options_take_both_spellings() {
+    for line in [
+        "--root /r --log /l --log-format json --debug --systemd-cgroup --rootless true --criu x list",
+        "--root=/r --log=/l --log-format=json --debug --systemd-cgroup --rootless=true list",
+        "--root=/other --root=/r --log /l --log-format json --debug --systemd-cgroup --rootless=true list",
+    ] {
+        let global = request(line).global;
+        assert_eq!(global.root.as_deref(), Some(Path::new("/r")));
+        assert_eq!(global.log.as_deref(), Some(Path::new("/l")));
+        assert_eq!((global.log_format, global.log_level), (Format::Json, Level::Debug));
+        assert_eq!((global.systemd_cgroup, global.rootless), (true, Rootless::True));
+    }
+    assert_eq!(request("list").global, Global::default());
+}
+
+#[test]
+fn create_as_containerd_and_conmon_write_it() {
+    let Verb::Create(create) =
+        request("create --bundle /b --pid-file /p --console-socket=/c --no-pivot web").verb
+    else {
+        panic!("not a create");
+    };
+    let expected = Create {
+        id: "web".into(),
+        bundle: "/b".into(),
+        pid_file: Some("/p".into()),
+        console_socket: Some("/c".into()),
+        no_pivot: true,
+        ..Default::default()
+    };
+    assert_eq!(create, expected);
+}
+
+#[test]
+fn run_has_the_flags_of_create() {
+    let Verb::Run(run) =
+        request("run web -d --keep --no-subreaper -b /b --preserve-fds 3 --no-new-keyring").verb
+    else {
+        panic!("not a run");
+    };
+    assert_eq!((run.detach, run.keep, run.no_subreaper), (true, true, true));
+    assert_eq!((run.create.bundle, run.create.preserve_fds), (PathBuf::from("/b"), 3));
+    assert!(run.create.no_new_keyring);
+    let Verb::Run(run) = request("run web").verb else { panic!("not a run") };
+    assert_eq!(run.create.bundle, Path::new("."));
+}
+
+fn exec_of(line: &str) -> Exec {
+    let Verb::Exec(exec) = request(line).verb else { panic!("not an exec") };
+    *exec
+}
+
+#[test]
+fn what_follows_execs_container_belongs_to_the_program() {
+    for (line, args) in [
+        ("exec c ls -l", &["ls", "-l"][..]),
+        ("exec c ls --help", &["ls", "--help"]),
+        ("exec -t c sh -c x -t", &["sh", "-c", "x", "-t"]),
+        ("exec c -weird --user x", &["-weird", "--user", "x"]),
+        ("exec --tty --user 1 c env -- a", &["env", "--", "a"]),
+    ] {
+        let exec = exec_of(line);
+        assert_eq!(exec.id, "c", "{line}");
+        assert_eq!(exec.args, args, "{line}");
+    }
+    assert!(!exec_of("exec c sh -t").tty);
+}
+
+#[test]
+fn exec_flags() {
+    let exec = exec_of(
+        "exec -d --cwd /w -e A=1 --env B=-2 -u 5:6 -g 7 --additional-gids=8 -c CAP_CHOWN --cap CAP_KILL \
+         --no-new-privs --apparmor p --process-label l --pid-file /p --pidfd-socket /s --cgroup cpu:/x \
+         --ignore-paused c true",
+    );
+    let expected = Exec {
+        id: "c".into(),
+        args: vec!["true".into()],
+        cwd: Some("/w".into()),
+        env: vec!["A=1".into(), "B=-2".into()],
+        user: Some(ExecUser { uid: 5, gid: Some(6) }),
+        additional_gids: vec![7, 8],
+        capabilities: vec!["CAP_CHOWN".into(), "CAP_KILL".into()],
+        no_new_privs: true,
+        apparmor: Some("p".into()),
+        process_label: Some("l".into()),
+        detach: true,
+        pid_file: Some("/p".into()),
+        pidfd_socket: Some("/s".into()),
+        cgroups: vec!["cpu:/x".into()],
+        ignore_paused: true,
+        ..Default::default()
+    };
+    assert_eq!(exec, expected);
+    let from_file = exec_of("exec --process /p.json c");
+    assert_eq!((from_file.process, from_file.args), (Some("/p.json".into()), vec![]));
+}
+
+#[test]
+fn signals_by_name_and_number() {
+    for (word, number) in [
+        ("", 15),
+        ("9", 9),
+        ("0", 0),
+        ("KILL", 9),
+        ("SIGKILL", 9),
+        ("sigusr1", 10),
+        ("Hup", 1),
+        ("34", 34),
+        ("RTMIN", 34),
+        ("SIGRTMIN+3", 37),
+        ("RTMAX-1", 63),
+    ] {
+        let Verb::Kill { id, signal, all } = request(&format!("kill c {word}")).verb else {
+            panic!("not a kill")
+        };
+        assert_eq!((id.as_str(), signal, all), ("c", Signal(number), false), "{word}");
+    }
+    for wrong in ["BOGUS", "SIG", "65", "RTMIN+31", "RTMIN-1", "RTMIN+-1", "RTMAX+1", "RTMIN3"] {
+        assert_eq!(code(&format!("kill c {wrong}")), 1, "{wrong}");
+    }
+    assert!(matches!(request("kill --all c 9").verb, Verb::Kill { all: true, .. }));
+}
+
+fn update_of(line: &str) -> Update {
+    let Verb::Update(update) = request(line).verb else { panic!("not an update") };
+    *update
+}
+
+#[test]
+fn update_changes_only_what_is_given() {
+    let update =
+        update_of("update --memory 512m --memory-swap -1 --cpu-quota -1 --cpuset-cpus 0-1 c --pids-limit 7");
+    let (memory, cpu) = (update.limits.memory.unwrap(), update.limits.cpu.unwrap());
+    assert_eq!((memory.limit, memory.swap, memory.reservation), (Some(512 << 20), Some(-1), None));
+    assert_eq!((cpu.quota, cpu.cpus.as_deref(), cpu.shares, cpu.period), (Some(-1), Some("0-1"), None, None));
+    assert_eq!(update.limits.pids.unwrap().limit, Some(7));
+    assert!(update.limits.block_io.is_none());
+    let update = update_of("update --blkio-weight 0 --pids-limit 0 --cpu-share 0 c -r -");
+    assert!(update.limits.block_io.is_none() && update.limits.pids.is_none());
+    assert_eq!((update.limits.cpu.unwrap().shares, update.resources), (None, Some("-".into())));
+}
+
+#[test]
+fn sizes() {
+    for (text, bytes) in [
+        ("0", 0),
+        ("-1", -1),
+        ("1048576", 1 << 20),
+        ("32k", 32 << 10),
+        ("1.5GiB", 3 << 29),
+        ("2 TB", 2 << 40),
+        ("10b", 10),
+    ] {
+        assert_eq!(values::bytes(text), Ok(values::Bytes(bytes)), "{text}");
+    }
+    for wrong in ["", "m", "-2", "1x", "1.m.", "9999999999g", "ib", "1ib", "+5", "1.+5k"] {
+        values::bytes(wrong).expect_err(wrong);
+    }
+}
+
+#[test]
+fn durations() {
+    for (text, time) in [
+        ("5s", Duration::from_secs(5)),
+        ("500ms", Duration::from_millis(500)),
+        ("1m30s", Duration::from_secs(90)),
+        ("0.5h", Duration::from_secs(1800)),
+    ] {
+        assert_eq!(values::duration(text), Ok(time), "{text}");
+    }
+    for wrong in ["", "5", "s", "0s", "-1s", "5 s", "1y"] {
+        values::duration(wrong).expect_err(wrong);
+    }
+}
+
+#[test]
+fn the_other_verbs() {
+    use ListFormat::{Json, Table};
+    assert!(matches!(request("delete -f c").verb, Verb::Delete { force: true, .. }));
+    assert!(matches!(request("delete c --force").verb, Verb::Delete { force: true, .. }));
+    assert!(matches!(request("list -q").verb, Verb::List { format: Table, quiet: true }));
+    assert!(matches!(request("list --format json").verb, Verb::List { format: Json, quiet: false }));
+    assert!(matches!(request("state c").verb, Verb::State { id } if id == "c"));
+    assert!(
+        matches!(request("events --interval=2s --stats c").verb, Verb::Events { stats: true, interval, .. } if interval.as_secs() == 2)
+    );
+    assert!(matches!(request("spec -b /x --rootless").verb, Verb::Spec { rootless: true, .. }));
+    assert!(matches!(request("plan -f json").verb, Verb::Plan { format: PlanFormat::Json, .. }));
+    assert!(matches!(request("features").verb, Verb::Features));
+    assert!(matches!(request("checkpoint --image-path /i c").verb, Verb::Checkpoint));
+    let Verb::Ps { id, options, .. } = request("ps --format table c -o pid,comm").verb else {
+        panic!("not a ps")
+    };
+    assert_eq!((id.as_str(), options), ("c", vec!["-o".to_owned(), "pid,comm".to_owned()]));
+}
+
+#[test]
+fn mistakes_have_runcs_exit_codes() {
+    for (line, expected) in [
+        ("", 0),
+        ("--help", 0),
+        ("-h", 0),
+        ("help", 0),
+        ("create --help", 0),
+        ("--version", 0),
+        ("-v", 0),
+        ("bogus", 3),
+        ("--bogus list", 1),
+        ("create --bogus c", 1),
+        ("create", 1),
+        ("state a b", 1),
+        ("list -f yaml", 1),
+        ("--log-format xml list", 1),
+        ("ps", 1),
+        ("exec", 255),
+        ("exec c", 255),
+        ("exec --user nobody c true", 1),
+    ] {
+        assert_eq!(code(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn version_names_the_specification() {
+    let text = parsed("--version").unwrap_err().text;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], concat!("hull version ", env!("CARGO_PKG_VERSION")));
+    assert!(lines[1].starts_with("commit: "));
+    assert_eq!(lines[2], format!("spec: {}", crate::spec::OCI_VERSION));
+}

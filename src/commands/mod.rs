@@ -1,0 +1,83 @@
+//! The verbs, one file each.
+
+mod delete;
+mod kill;
+mod list;
+mod pause;
+mod resume;
+mod state;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Global, Request, Rootless, Verb};
+use crate::error::{Cause, Error};
+use crate::log::Log;
+use crate::state::Store;
+
+/// Carries out a request; the number is the exit code.
+pub fn dispatch(request: &Request, log: &Log) -> Result<u8, Error> {
+    let Request { global, verb } = request;
+    carry_out(global, verb, log).map_err(|cause| {
+        // A program's own exit code 1 must not be taken for a failure of `exec`.
+        let code = if matches!(verb, Verb::Exec(_)) { 255 } else { 1 };
+        Error { doing: verb.title(), cause, code }
+    })
+}
+
+fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
+    if global.systemd_cgroup && verb.manages_cgroups() {
+        return Err(Cause::Unsupported("--systemd-cgroup"));
+    }
+    let store = store(global);
+    let done = match verb {
+        Verb::Create(_) => return Err(Cause::Unsupported("create")),
+        Verb::Run(_) => return Err(Cause::Unsupported("run")),
+        Verb::Start { .. } => return Err(Cause::Unsupported("start")),
+        Verb::Exec(_) => return Err(Cause::Unsupported("exec")),
+        Verb::Plan { .. } => return Err(Cause::Unsupported("plan")),
+        Verb::Kill { id, signal, all } => kill::kill(&store, id, *signal, *all),
+        Verb::Delete { id, force } => delete::delete(&store, id, *force, log),
+        Verb::State { id } => state::state(&store, id),
+        Verb::List { format, quiet } => list::list(&store, *format, *quiet, log),
+        Verb::Pause { id } => pause::pause(&store, id),
+        Verb::Resume { id } => resume::resume(&store, id),
+        Verb::Ps { .. } => return Err(Cause::Unsupported("ps")),
+        Verb::Update(_) => return Err(Cause::Unsupported("update")),
+        Verb::Events { .. } => return Err(Cause::Unsupported("events")),
+        Verb::Spec { .. } => return Err(Cause::Unsupported("spec")),
+        Verb::Features => return Err(Cause::Unsupported("features")),
+        Verb::Checkpoint => return Err(Cause::Unsupported("checkpoint")),
+        Verb::Restore => return Err(Cause::Unsupported("restore")),
+    };
+    done.map(|()| 0)
+}
+
+/// The folder that `--root` names, else the caller's own.
+fn store(global: &Global) -> Store {
+    let runtime_dir = || std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
+    match (&global.root, runtime_dir()) {
+        (Some(root), _) => Store::at(root.clone()),
+        (None, Some(dir)) if is_rootless(global) => Store::of_user(Path::new(&dir)),
+        _ => Store::at(PathBuf::from("/run/hull")),
+    }
+}
+
+fn is_rootless(global: &Global) -> bool {
+    match global.rootless {
+        Rootless::True => true,
+        Rootless::False => false,
+        Rootless::Auto => !nix::unistd::geteuid().is_root() || maps_users(),
+    }
+}
+
+/// Whether we are in a user namespace that is not the host's first, which maps every id to itself.
+fn maps_users() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
+/// Writes to stdout; a reader that went away is an error like any other.
+fn print(text: &str) -> Result<(), Cause> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(Cause::io("stdout"))
+}

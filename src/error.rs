@@ -1,0 +1,107 @@
+//! The one error that reaches the user: what was attempted, why it failed, what to do.
+//!
+//! Modules have small enums of their own that carry fields; a verb returns any of them as a [`Cause`] with `?`,
+//! `commands::dispatch` adds what was attempted, and `main` prints the line, once.
+
+use std::fmt;
+use std::io;
+
+use crate::{plan, spec, state, sys};
+
+/// A verb that failed.
+#[derive(Debug)]
+pub struct Error {
+    /// The verb and its container, as `create web`.
+    pub doing: String,
+    /// Why it failed.
+    pub cause: Cause,
+    /// Exit code: 1, or 255 where runc says so.
+    pub code: u8,
+}
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// A system call.
+    #[error(transparent)]
+    Sys(#[from] sys::Error),
+    /// The text of a document.
+    #[error(transparent)]
+    Spec(#[from] spec::Error),
+    /// The content of a document.
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    /// The state on disk.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// The container's status does not allow it. The words are runc's: engines look for them.
+    #[error("{0}")]
+    Status(&'static str),
+    /// `delete` without `--force`.
+    #[error("cannot delete container {id} that is not stopped: {status}")]
+    NotStopped {
+        /// Container.
+        id: String,
+        /// Its status.
+        status: state::Status,
+    },
+    /// Something that a later version does.
+    #[error("{0} is not supported yet")]
+    Unsupported(&'static str),
+    /// A document that cannot be written as JSON, such as a path that is not UTF-8.
+    #[error("{what}: {source}")]
+    Json {
+        /// Which.
+        what: &'static str,
+        /// What the writer said.
+        source: serde_json::Error,
+    },
+    /// Reading or writing a stream.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Cause {
+    /// Says which stream an I/O error came from.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    /// Says which document could not be written.
+    pub fn json(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Json { what, source }
+    }
+
+    /// What the user can do about it; empty when the reason says it all.
+    fn hint(&self) -> &str {
+        match self {
+            Self::Plan(err) => &err.hint,
+            Self::State(err) => err.hint(),
+            Self::NotStopped { .. } => "kill it first, or use --force",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = self.cause.to_string();
+        write!(f, "{}: {}", self.doing, cause.trim_end().replace('\n', "; "))?;
+        match self.cause.hint() {
+            "" => Ok(()),
+            hint => write!(f, " (hint: {hint})"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}

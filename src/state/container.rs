@@ -1,0 +1,231 @@
+//! One container's folder: its files, its lock, and the status that they and the kernel tell.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::fcntl::AtFlags;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
+use nix::sys::stat::{fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::{Error, Init, Record, State, Status, View};
+use crate::sys::file::{flock, read_at, write_atomic};
+use crate::sys::{self, Context, Errno};
+
+/// A container that exists on disk.
+#[derive(Debug)]
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// What is remembered of it. A folder without state.json, as a killed `create` may leave it, has an empty one.
+    pub record: Record,
+    path: PathBuf,
+    dir: OwnedFd,
+    locked: bool,
+}
+
+impl Container {
+    pub(super) fn load(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
+        let mut container = Self { id: id.to_owned(), record: Record::default(), path, dir, locked: false };
+        container.read_record()?;
+        Ok(container)
+    }
+
+    pub(super) fn lock(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
+        flock(dir.as_fd(), libc::LOCK_EX).during("flock", path.display())?;
+        let mut container = Self { id: id.to_owned(), record: Record::default(), path, dir, locked: true };
+        // While we waited, the one who held the lock may have removed the folder.
+        let stat = fstat(&container.dir).during("fstat", container.path.display())?;
+        if stat.st_nlink == 0 {
+            return Err(Error::Absent);
+        }
+        container.read_record()?;
+        Ok(container)
+    }
+
+    fn read_record(&mut self) -> Result<(), Error> {
+        match read_at(self.dir(), c"state.json") {
+            Err(Errno::ENOENT) => Ok(()),
+            result => {
+                let text = result.during("read", self.path.join("state.json").display())?;
+                let corrupt = |source| Error::Corrupt { path: self.path.join("state.json"), source };
+                self.record = serde_json::from_slice(&text).map_err(corrupt)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the container free for other verbs before this one ends.
+    pub fn unlock(&mut self) {
+        if std::mem::take(&mut self.locked) {
+            // Said aloud, not left to close(2): a cloned child may still hold the same open directory. Unlocking
+            // a valid descriptor cannot fail.
+            let _ = flock(self.dir.as_fd(), libc::LOCK_UN);
+        }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// Writes `record` to state.json, as a whole.
+    pub fn save_record(&self) -> Result<(), Error> {
+        let path = self.path.join("state.json");
+        let text = serde_json::to_vec(&self.record).map_err(|source| Error::Corrupt { path, source })?;
+        self.write(c"state.json", &text)
+    }
+
+    /// Keeps a copy of config.json: what the bundle says later has no effect.
+    pub fn save_config(&self, text: &[u8]) -> Result<(), Error> {
+        self.write(c"config.json", text)
+    }
+
+    /// The kept copy of config.json, with the path it is kept at.
+    pub fn config(&self) -> Result<(PathBuf, Vec<u8>), Error> {
+        let path = self.path.join("config.json");
+        let text = read_at(self.dir(), c"config.json").during("read", path.display())?;
+        Ok((path, text))
+    }
+
+    fn write(&self, name: &std::ffi::CStr, text: &[u8]) -> Result<(), Error> {
+        let path = || self.path.join(name.to_string_lossy().as_ref());
+        Ok(write_atomic(self.dir(), name, text).during("write", path().display())?)
+    }
+
+    /// The first process, if it is alive.
+    pub fn init(&self) -> Result<Option<Init>, Error> {
+        match self.record.pid {
+            0 => Ok(None),
+            pid => Ok(Init::find(pid, self.record.start_time)?),
+        }
+    }
+
+    /// Where the container is in its life.
+    ///
+    /// No process yet: `creating` while another verb, which can only be `create`, holds the lock, else that one was
+    /// killed and the container is `stopped`. A dead process, a zombie too: `stopped`. A frozen cgroup: `paused`. A
+    /// start socket: `created`. Else `running`.
+    pub fn status(&self) -> Result<Status, Error> {
+        if self.record.pid == 0 {
+            return Ok(if self.held_elsewhere()? { Status::Creating } else { Status::Stopped });
+        }
+        if super::start_time(self.record.pid)? != Some(self.record.start_time) {
+            return Ok(Status::Stopped);
+        }
+        if self.frozen()? {
+            return Ok(Status::Paused);
+        }
+        Ok(if self.has_start_socket()? { Status::Created } else { Status::Running })
+    }
+
+    fn has_start_socket(&self) -> Result<bool, sys::Error> {
+        match fstatat(self.dir(), c"start.sock", AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT) => Ok(false),
+            result => result.map(|_| true).during("stat", self.start_path().display()),
+        }
+    }
+
+    fn frozen(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn held_elsewhere(&self) -> Result<bool, Error> {
+        if self.locked {
+            return Ok(false);
+        }
+        match flock(self.dir(), libc::LOCK_SH | libc::LOCK_NB) {
+            Err(Errno::EWOULDBLOCK) => Ok(true),
+            result => {
+                result
+                    .and_then(|()| flock(self.dir(), libc::LOCK_UN))
+                    .during("flock", self.path.display())?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The socket on which init waits for `start`; it makes the container `created`.
+    pub fn listen_for_start(&self) -> Result<OwnedFd, Error> {
+        let socket = self.seqpacket()?;
+        bind(socket.as_raw_fd(), &self.start_address()?).during("bind", self.start_path().display())?;
+        listen(&socket, Backlog::MAXCONN).during("listen", self.start_path().display())?;
+        Ok(socket)
+    }
+
+    /// Reaches the init that waits for `start`.
+    pub fn connect_to_init(&self) -> Result<OwnedFd, Error> {
+        let socket = self.seqpacket()?;
+        connect(socket.as_raw_fd(), &self.start_address()?).during("connect", self.start_path().display())?;
+        Ok(socket)
+    }
+
+    /// Ends the time in which the container is `created`.
+    pub fn remove_start_socket(&self) -> Result<(), Error> {
+        match unlinkat(self.dir(), c"start.sock", UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            result => Ok(result.during("unlink", self.start_path().display())?),
+        }
+    }
+
+    fn seqpacket(&self) -> Result<OwnedFd, sys::Error> {
+        socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)
+            .during("socket", "AF_UNIX, SOCK_SEQPACKET")
+    }
+
+    /// By way of the descriptor: a socket's path may have no more than 107 bytes, a folder's may.
+    fn start_address(&self) -> Result<UnixAddr, sys::Error> {
+        let path = format!("/proc/self/fd/{}/start.sock", self.dir.as_raw_fd());
+        UnixAddr::new(path.as_str()).during("unix", path)
+    }
+
+    fn start_path(&self) -> PathBuf {
+        self.path.join("start.sock")
+    }
+
+    /// The state document for hooks and seccomp agents, who are told where in its life the container is.
+    #[must_use]
+    pub fn state(&self, status: Status, pid: i32) -> State<'_> {
+        State {
+            oci_version: &self.record.oci_version,
+            id: &self.id,
+            status,
+            pid,
+            bundle: &self.record.bundle,
+            annotations: &self.record.annotations,
+        }
+    }
+
+    /// The state as `state` and `list` print it.
+    #[must_use]
+    pub fn view<'a>(&'a self, status: Status, owner: &'a str) -> View<'a> {
+        let pid = if matches!(status, Status::Stopped | Status::Creating) { 0 } else { self.record.pid };
+        View {
+            oci_version: &self.record.oci_version,
+            id: &self.id,
+            pid,
+            status,
+            bundle: &self.record.bundle,
+            rootfs: &self.record.rootfs,
+            created: &self.record.created,
+            annotations: &self.record.annotations,
+            owner,
+        }
+    }
+
+    /// Removes the folder, and with it the container: its id is free again.
+    pub fn remove(self) -> Result<(), Error> {
+        std::fs::remove_dir_all(&self.path).map_err(|source| Error::Folder {
+            call: "remove",
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.unlock();
+    }
+}
