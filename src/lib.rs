@@ -10,6 +10,7 @@ pub mod commands;
 pub mod error;
 pub mod log;
 pub mod plan;
+pub mod rootfs;
 pub mod spec;
 pub mod state;
 pub mod sys;

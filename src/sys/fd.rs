@@ -53,3 +53,20 @@ pub fn read_into(fd: impl AsFd, buf: &mut [u8]) -> Result<&[u8], Errno> {
     }
     Ok(&buf[..filled])
 }
+
+/// readlinkat(2) into `content`; returns how much of it was filled.
+pub fn readlinkat(dir: BorrowedFd, name: &CStr, content: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: name is NUL-terminated; the pointer and length describe one writable slice.
+    let length = Errno::result(unsafe {
+        libc::readlinkat(dir.as_raw_fd(), name.as_ptr(), content.as_mut_ptr().cast(), content.len())
+    })?;
+    usize::try_from(length).map_err(|_| Errno::EINVAL)
+}
+
+/// getcwd(2) into `path`; returns how much was filled, the final NUL included. Unlike getcwd(3) it tells the truth
+/// about a directory that is not below `/`: the text then starts with `(unreachable)`.
+pub fn getcwd(path: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the pointer and length describe one writable slice.
+    let length = Errno::result(unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) })?;
+    usize::try_from(length).map_err(|_| Errno::EINVAL)
+}

@@ -3,9 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, accept4, send, sendmsg, socketpair,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, accept4, send, socketpair};
 
 use super::Errno;
 
@@ -36,12 +34,29 @@ pub fn send_packet(socket: BorrowedFd, packet: &[u8]) -> Result<(), Errno> {
     send(socket.as_raw_fd(), packet, MsgFlags::MSG_NOSIGNAL).map(drop)
 }
 
-/// Sends one packet with a descriptor (SCM_RIGHTS). Allocates, so only for the runtime's side.
+/// Sends one packet with a descriptor (SCM_RIGHTS).
 pub fn send_with_fd(socket: BorrowedFd, packet: &[u8], fd: BorrowedFd) -> Result<(), Errno> {
-    let fds: [RawFd; 1] = [fd.as_raw_fd()];
-    let parts = [IoSlice::new(packet)];
-    let rights = [ControlMessage::ScmRights(&fds)];
-    sendmsg::<()>(socket.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+    let part = IoSlice::new(packet);
+    let mut control = [0u64; 3];
+    // SAFETY: msghdr is plain data, for which all zeroes is a valid value.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = (&raw const part).cast_mut().cast();
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
+    let (space, length) = unsafe { (libc::CMSG_SPACE(4), libc::CMSG_LEN(4)) };
+    header.msg_controllen = space.try_into().map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the control buffer holds one message with one descriptor, for which it is large and aligned enough.
+    unsafe {
+        let message = libc::CMSG_FIRSTHDR(&raw const header);
+        (*message).cmsg_level = libc::SOL_SOCKET;
+        (*message).cmsg_type = libc::SCM_RIGHTS;
+        (*message).cmsg_len = length.try_into().map_err(|_| Errno::EINVAL)?;
+        libc::CMSG_DATA(message).cast::<RawFd>().write_unaligned(fd.as_raw_fd());
+    }
+    // SAFETY: header points to live buffers of the lengths it states.
+    Errno::result(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) })
+        .map(drop)
 }
 
 /// Receives one packet and at most one descriptor; a length of 0 means that the other side is gone.

@@ -1,0 +1,192 @@
+//! What the runtime and the container's init say to each other, over one SOCK_SEQPACKET pair.
+//!
+//! ```text
+//! runtime                         init
+//!    ───────────── Go ─────────────►   id maps, idmapped mounts and interfaces are done
+//!    ◄─────────── Forked + pidfd ───   init is another process now (joined user namespaces only)
+//!    ◄─────────── Hooks ────────────   namespaces and mounts stand: prestart and createRuntime may run
+//!    ───────────── HooksDone ──────►
+//!    ◄─────────── Listener + fd ────   seccomp notifications
+//!    ◄─────────── Ready ────────────   nothing but `start` is missing
+//!    ───────────── Commit ─────────►   the container is recorded
+//!    ───────────── Start ──────────►   over the start socket, when create and start are two commands
+//!    ◄─────────── Fail ─────────────   at any time: step, errno, and a text if a program said something
+//!    ◄─────────── end of file ──────   after Commit or Start: the program was executed
+//! ```
+//!
+//! End of file towards init before Commit means that the runtime died: init ends too, so that no container outlives
+//! its record. A packet is 8 bytes (kind, zero, step as u16, errno as i32, native byte order) and perhaps a text.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use crate::sys::{Errno, socket};
+
+/// What a packet says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Runtime: go on.
+    Go = 1,
+    /// Init: I am this process now.
+    Forked,
+    /// Init: run the hooks.
+    Hooks,
+    /// Runtime: they succeeded.
+    HooksDone,
+    /// Init: here is the seccomp listener.
+    Listener,
+    /// Init: all is set up.
+    Ready,
+    /// Runtime: you are recorded.
+    Commit,
+    /// `start`: execute the program.
+    Start,
+    /// Init: this step failed.
+    Fail,
+}
+
+impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Go,
+        Self::Forked,
+        Self::Hooks,
+        Self::HooksDone,
+        Self::Listener,
+        Self::Ready,
+        Self::Commit,
+        Self::Start,
+        Self::Fail,
+    ];
+}
+
+/// Longest text of a packet, in bytes.
+pub const MAX_TEXT: usize = 1024;
+
+/// Size of the fixed part, in bytes.
+const HEADER: usize = 8;
+
+/// One packet.
+#[derive(Debug)]
+pub struct Packet {
+    /// What it says.
+    pub kind: Kind,
+    /// Index of the step it is about; the pid for `Forked`.
+    pub step: u16,
+    /// errno of a failure; the pid of `Forked`.
+    pub number: i32,
+    /// What a failing program said.
+    pub text: Text,
+    /// The descriptor that came along.
+    pub fd: Option<OwnedFd>,
+}
+
+/// A short text without an allocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    bytes: [u8; MAX_TEXT],
+    length: usize,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_TEXT], length: 0 }
+    }
+}
+
+impl Text {
+    /// Appends; when full, the oldest bytes go, as the end of what a program says matters most.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let bytes = &bytes[bytes.len().saturating_sub(MAX_TEXT)..];
+        let excess = (self.length + bytes.len()).saturating_sub(MAX_TEXT);
+        self.bytes.copy_within(excess..self.length, 0);
+        self.length -= excess;
+        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// Sends a packet without anything else.
+pub fn send(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
+    socket::send_packet(socket, &header(kind, 0, 0))
+}
+
+/// Sends a packet with a number and a descriptor.
+pub fn send_fd(socket: BorrowedFd, kind: Kind, number: i32, fd: BorrowedFd) -> Result<(), Errno> {
+    socket::send_with_fd(socket, &header(kind, 0, number), fd)
+}
+
+/// Reports a failed step.
+pub fn send_failure(socket: BorrowedFd, step: u16, errno: Errno, text: &Text) -> Result<(), Errno> {
+    let mut packet = [0; HEADER + MAX_TEXT];
+    packet[..HEADER].copy_from_slice(&header(Kind::Fail, step, errno as i32));
+    let end = HEADER + text.length;
+    packet[HEADER..end].copy_from_slice(text.as_bytes());
+    socket::send_packet(socket, &packet[..end])
+}
+
+/// Receives a packet; `None` at end of file.
+pub fn receive(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
+    let mut packet = [0; HEADER + MAX_TEXT];
+    let (length, fd) = socket::receive(socket, &mut packet)?;
+    if length == 0 {
+        return Ok(None);
+    }
+    let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == packet[0]);
+    let (Some(kind), true) = (kind, length >= HEADER) else { return Err(Errno::EPROTO) };
+    let step = u16::from_ne_bytes([packet[2], packet[3]]);
+    let number = i32::from_ne_bytes([packet[4], packet[5], packet[6], packet[7]]);
+    let mut text = Text::default();
+    text.push(&packet[HEADER..length]);
+    Ok(Some(Packet { kind, step, number, text, fd }))
+}
+
+/// Waits for exactly this packet; anything else, or end of file, means that we are not wanted any more.
+pub fn expect(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
+    match receive(socket)? {
+        Some(packet) if packet.kind == kind => Ok(()),
+        Some(_) => Err(Errno::EPROTO),
+        None => Err(Errno::EPIPE),
+    }
+}
+
+fn header(kind: Kind, step: u16, number: i32) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[0] = kind as u8;
+    header[2..4].copy_from_slice(&step.to_ne_bytes());
+    header[4..].copy_from_slice(&number.to_ne_bytes());
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_crosses_with_its_text() {
+        let (ours, theirs) = socket::pair().unwrap();
+        let mut text = Text::default();
+        text.push(&[b'x'; MAX_TEXT]);
+        text.push(b"the end");
+        send_failure(ours.as_fd(), 7, Errno::EACCES, &text).unwrap();
+        let packet = receive(theirs.as_fd()).unwrap().unwrap();
+        assert_eq!((packet.kind, packet.step, packet.number), (Kind::Fail, 7, libc::EACCES));
+        assert_eq!(packet.text.as_bytes().len(), MAX_TEXT);
+        assert!(packet.text.as_bytes().ends_with(b"xthe end"));
+    }
+
+    #[test]
+    fn a_vanished_peer_is_end_of_file() {
+        let (ours, theirs) = socket::pair().unwrap();
+        drop(ours);
+        assert!(receive(theirs.as_fd()).unwrap().is_none());
+        assert_eq!(expect(theirs.as_fd(), Kind::Go), Err(Errno::EPIPE));
+    }
+}

@@ -1,0 +1,110 @@
+//! Mounts: new filesystems, captured trees, changes in place.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+
+use super::enter::change_propagation;
+use super::place::{self, Missing};
+use super::{Root, copyup};
+use crate::plan::{Attach, Attrs, NewFs, Param, Remount, Target};
+use crate::sys::Errno;
+use crate::sys::mount::{self, Attr};
+
+impl Root {
+    /// Makes a filesystem, attaches it and sets its propagation. `user_ns` is the mapping it shows, if any; what the
+    /// filesystem has to say about a refusal goes to `complain`.
+    pub fn new_fs(
+        &mut self,
+        new: &NewFs,
+        user_ns: Option<BorrowedFd>,
+        complain: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Errno> {
+        let target = place::open_or_make(self.dir()?, &new.target, Missing::Dir)?;
+        check_not_proc(&new.target, target.as_fd())?;
+        let mount = make(new, complain)?;
+        if let Some(user_ns) = user_ns {
+            mount::set_idmap(mount.as_fd(), false, user_ns)?;
+        }
+        if new.copy_up {
+            copyup::copy(target.as_fd(), mount.as_fd())?;
+            set_attrs(mount.as_fd(), &new.attrs)?;
+        }
+        mount::attach(mount.as_fd(), target.as_fd())?;
+        change_propagation(mount.as_fd(), &new.propagation)?;
+        if new.keep_proc {
+            self.proc = Some(mount);
+        }
+        Ok(())
+    }
+
+    /// Attaches a captured tree: on a directory if it is one, else on a file.
+    pub fn attach(&self, attach: &Attach, tree: BorrowedFd) -> Result<(), Errno> {
+        if attach.must_be_proc && fstatfs(tree)?.filesystem_type() != PROC_SUPER_MAGIC {
+            return Err(Errno::EPERM);
+        }
+        let mode = nix::sys::stat::fstat(tree)?.st_mode;
+        let missing = if mode & libc::S_IFMT == libc::S_IFDIR { Missing::Dir } else { Missing::File };
+        let target = place::open_or_make(self.dir()?, &attach.target, missing)?;
+        check_not_proc(&attach.target, target.as_fd())?;
+        mount::attach(tree, target.as_fd())?;
+        change_propagation(tree, &attach.propagation)
+    }
+
+    /// Changes a mount that is there already.
+    pub fn remount(&self, remount: &Remount) -> Result<(), Errno> {
+        let target = place::open(self.dir()?, &remount.target)?;
+        set_attrs(target.as_fd(), &remount.attrs)?;
+        if !remount.params.is_empty() {
+            let fs = mount::fspick(target.as_fd())?;
+            configure(fs.as_fd(), &remount.params)?;
+            mount::fs_reconfigure(fs.as_fd())?;
+        }
+        change_propagation(target.as_fd(), &remount.propagation)
+    }
+}
+
+/// A detached mount of a new filesystem. With copy-up the attributes come later, as they may forbid writing.
+fn make(new: &NewFs, complain: &mut dyn FnMut(&[u8])) -> Result<OwnedFd, Errno> {
+    let fs = mount::fsopen(&new.fs)?;
+    let made = mount::fs_string(fs.as_fd(), c"source", &new.source)
+        .and_then(|()| configure(fs.as_fd(), &new.params))
+        .and_then(|()| mount::fs_create(fs.as_fd()))
+        .and_then(|()| mount::fsmount(fs.as_fd(), if new.copy_up { 0 } else { new.attrs.set }));
+    let mount = made.inspect_err(|_| {
+        let mut said = [0; 256];
+        if let Ok(length) = nix::unistd::read(&fs, &mut said) {
+            complain(said[..length].trim_ascii_end());
+        }
+    })?;
+    if !new.copy_up && (new.attrs.tree_set | new.attrs.tree_clear) != 0 {
+        set_attrs(mount.as_fd(), &Attrs { set: 0, clear: 0, ..new.attrs })?;
+    }
+    Ok(mount)
+}
+
+fn configure(fs: BorrowedFd, params: &[Param]) -> Result<(), Errno> {
+    params.iter().try_for_each(|param| match param {
+        Param::Flag(key) => mount::fs_flag(fs, key),
+        Param::Pair(key, value) => mount::fs_string(fs, key, value),
+    })
+}
+
+/// Attributes of a mount, then those of the whole tree.
+pub(super) fn set_attrs(mount: BorrowedFd, attrs: &Attrs) -> Result<(), Errno> {
+    if attrs.set | attrs.clear != 0 {
+        mount::set_attr(mount, false, Attr { set: attrs.set, clear: attrs.clear, propagation: 0 })?;
+    }
+    if attrs.tree_set | attrs.tree_clear != 0 {
+        mount::set_attr(mount, true, Attr { set: attrs.tree_set, clear: attrs.tree_clear, propagation: 0 })?;
+    }
+    Ok(())
+}
+
+/// A link in the image must not carry a mount into a procfs, where it would stand in for the kernel's own files.
+fn check_not_proc(target: &Target, place: BorrowedFd) -> Result<(), Errno> {
+    if target.links && !target.on_proc && fstatfs(place)?.filesystem_type() == PROC_SUPER_MAGIC {
+        return Err(Errno::EPERM);
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Into the root filesystem, and away from the host's.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::Root;
+use crate::plan::PropagationChange;
+use crate::sys::mount::{self, Attr};
+use crate::sys::{Errno, fd, fd::resolve};
+
+impl Root {
+    /// Makes the mounts we inherited private, so that taking them away later is not felt on the host.
+    pub fn isolate(&self) -> Result<(), Errno> {
+        let host = fd::openat2(here(), c"/", libc::O_PATH, 0, 0)?;
+        mount::set_attr(host.as_fd(), true, Attr { propagation: libc::MS_PRIVATE, ..Attr::default() })
+    }
+
+    /// Attaches the root filesystem on top of `/`, so that no path has to be searched for it, and goes there.
+    ///
+    /// /dev/null of the host is kept for later: after the pivot only the image's is left (CVE-2025-31133).
+    pub fn enter(&mut self, tree: OwnedFd) -> Result<(), Errno> {
+        self.null = fd::openat2(here(), c"/dev/null", libc::O_PATH, 0, resolve::NO_SYMLINKS).ok();
+        mount::attach_at(tree.as_fd(), here(), c"/")?;
+        nix::unistd::fchdir(&tree)?;
+        self.dir = Some(tree);
+        Ok(())
+    }
+
+    /// pivot_root(2), then lets go of the host's tree.
+    pub fn pivot(&self) -> Result<(), Errno> {
+        nix::unistd::fchdir(self.dir()?)?;
+        mount::pivot_root_here()?;
+        mount::detach(c".")?;
+        nix::unistd::chdir(c"/")
+    }
+
+    /// chroot(2) instead, for roots that cannot be pivoted away from, such as an initramfs.
+    pub fn chroot(&self) -> Result<(), Errno> {
+        nix::unistd::fchdir(self.dir()?)?;
+        nix::unistd::chroot(c".")?;
+        nix::unistd::chdir(c"/")
+    }
+
+    /// Changes the propagation of `/`.
+    pub fn propagate(&self, changes: &[PropagationChange]) -> Result<(), Errno> {
+        change_propagation(self.dir()?, changes)
+    }
+
+    /// Makes `/` read-only, but not what is mounted below it.
+    pub fn make_readonly(&self) -> Result<(), Errno> {
+        mount::set_attr(self.dir()?, false, Attr { set: libc::MOUNT_ATTR_RDONLY, ..Attr::default() })
+    }
+}
+
+/// Applies changes of propagation in order.
+pub(super) fn change_propagation(mount: BorrowedFd, changes: &[PropagationChange]) -> Result<(), Errno> {
+    changes.iter().try_for_each(|change| {
+        mount::set_attr(mount, change.recursive, Attr { propagation: change.kind, ..Attr::default() })
+    })
+}
+
+/// The working directory, for absolute paths.
+pub(super) fn here() -> BorrowedFd<'static> {
+    nix::fcntl::AT_FDCWD
+}

@@ -1,0 +1,68 @@
+//! Masked and read-only paths. Both skip what is not there.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::stat::{fstat, makedev};
+
+use super::{Root, place};
+use crate::plan::Target;
+use crate::sys::Errno;
+use crate::sys::mount::{self, Attr};
+
+impl Root {
+    /// Makes a path read-only with everything below, by a read-only copy of the same tree on top of it.
+    pub fn hide_from_writers(&self, path: &Target) -> Result<(), Errno> {
+        let Some(target) = present(self.dir()?, path)? else { return Ok(()) };
+        let tree = mount::clone_tree(target.as_fd(), c"", true)?;
+        mount::set_attr(tree.as_fd(), true, Attr { set: libc::MOUNT_ATTR_RDONLY, ..Attr::default() })?;
+        mount::attach(tree.as_fd(), target.as_fd())
+    }
+
+    /// Covers a file with /dev/null, a directory with an empty one.
+    pub fn mask(&mut self, path: &Target) -> Result<(), Errno> {
+        let Some(target) = present(self.dir()?, path)? else { return Ok(()) };
+        let tree = if fstat(&target)?.st_mode & libc::S_IFMT == libc::S_IFDIR {
+            self.empty_dir()?
+        } else {
+            mount::clone_tree(self.null_device()?, c"", false)?
+        };
+        mount::attach(tree.as_fd(), target.as_fd())
+    }
+
+    /// One empty, read-only filesystem serves all masked directories of a container.
+    fn empty_dir(&mut self) -> Result<OwnedFd, Errno> {
+        if let Some(first) = &self.empty {
+            return mount::clone_tree(first.as_fd(), c"", false);
+        }
+        let fs = mount::fsopen(c"tmpfs")?;
+        mount::fs_string(fs.as_fd(), c"size", c"0")?;
+        mount::fs_string(fs.as_fd(), c"nr_inodes", c"2")?;
+        mount::fs_flag(fs.as_fd(), c"ro")?;
+        mount::fs_create(fs.as_fd())?;
+        let attributes = libc::MOUNT_ATTR_RDONLY
+            | libc::MOUNT_ATTR_NOSUID
+            | libc::MOUNT_ATTR_NODEV
+            | libc::MOUNT_ATTR_NOEXEC;
+        let mount = mount::fsmount(fs.as_fd(), attributes)?;
+        self.empty = Some(mount.try_clone().map_err(|_| Errno::EMFILE)?);
+        Ok(mount)
+    }
+
+    /// The host's /dev/null, if it is that device and nothing else (CVE-2025-31133).
+    fn null_device(&self) -> Result<BorrowedFd<'_>, Errno> {
+        let null = self.null.as_ref().ok_or(Errno::ENODEV)?;
+        let stat = fstat(null)?;
+        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != makedev(1, 3) {
+            return Err(Errno::ENODEV);
+        }
+        Ok(null.as_fd())
+    }
+}
+
+fn present(root: BorrowedFd, path: &Target) -> Result<Option<OwnedFd>, Errno> {
+    match place::open(root, path) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,37 @@
+//! The container's root filesystem: host trees are captured before clone, and everything is attached by descriptor.
+//!
+//! No path inside the root filesystem is ever walked by name alone: [`place`] resolves each with RESOLVE_IN_ROOT,
+//! so that links in an image cannot lead out of it.
+
+pub mod attach;
+pub mod capture;
+mod copyup;
+pub mod devices;
+pub mod enter;
+pub mod hide;
+pub mod place;
+pub mod procfs;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::Errno;
+
+/// What init holds of the root filesystem while it builds it.
+#[derive(Default)]
+pub struct Root {
+    /// The root directory.
+    dir: Option<OwnedFd>,
+    /// A procfs that nothing inside can stand in for.
+    proc: Option<OwnedFd>,
+    /// The host's /dev/null, for masked files.
+    null: Option<OwnedFd>,
+    /// One empty directory, for all masked directories.
+    empty: Option<OwnedFd>,
+}
+
+impl Root {
+    /// The root directory; not known before it was entered.
+    pub fn dir(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.dir.as_ref().map(AsFd::as_fd).ok_or(Errno::EBADF)
+    }
+}

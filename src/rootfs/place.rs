@@ -1,0 +1,251 @@
+//! Finding and making places inside the root filesystem.
+//!
+//! openat2(RESOLVE_IN_ROOT) takes the root for `/` during the whole walk, so `..` and links stay inside, whatever
+//! someone with access to the image or a shared volume does meanwhile (CVE-2021-30465, CVE-2024-45310).
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::stat::{Mode, mkdirat, mknodat};
+
+use crate::plan::Target;
+use crate::sys::Errno;
+use crate::sys::fd::{openat2, resolve};
+
+/// Mode of directories that are made on the way (config.md leaves it open; peers use the same).
+const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);
+
+/// Longest chain of dangling links that is followed while making a path, as in the kernel.
+const MAX_LINKS: usize = 40;
+
+/// What to make when nothing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A directory, with its parents.
+    Dir,
+    /// An empty file, and its parents.
+    File,
+}
+
+/// Opens what is there, for use by descriptor only.
+pub fn open(root: BorrowedFd, target: &Target) -> Result<OwnedFd, Errno> {
+    walk(root, &target.path, target.links)
+}
+
+/// Opens what is there, or makes it.
+pub fn open_or_make(root: BorrowedFd, target: &Target, missing: Missing) -> Result<OwnedFd, Errno> {
+    match open(root, target) {
+        Err(Errno::ENOENT) => {
+            make(root, &target.path, missing)?;
+            open(root, target)
+        }
+        done => done,
+    }
+}
+
+/// Opens the directory that holds the target's last component, making it if need be, and returns that component.
+pub fn parent<'t>(root: BorrowedFd, target: &'t Target) -> Result<(OwnedFd, &'t CStr), Errno> {
+    let path = target.path.to_bytes_with_nul();
+    let cut = path.iter().rposition(|&byte| byte == b'/');
+    let name = CStr::from_bytes_with_nul(&path[cut.map_or(0, |cut| cut + 1)..]).map_err(|_| Errno::EINVAL)?;
+    if name.is_empty() {
+        return Err(Errno::EISDIR);
+    }
+    let Some(cut) = cut else { return Ok((walk(root, c".", true)?, name)) };
+    let dir = Path::new(&path[..cut])?;
+    match walk(root, dir.as_c_str()?, target.links) {
+        Err(Errno::ENOENT) => {
+            make(root, dir.as_c_str()?, Missing::Dir)?;
+            Ok((walk(root, dir.as_c_str()?, target.links)?, name))
+        }
+        other => Ok((other?, name)),
+    }
+}
+
+/// One walk that cannot leave the root.
+fn walk(root: BorrowedFd, path: &CStr, links: bool) -> Result<OwnedFd, Errno> {
+    let path = if path.is_empty() { c"." } else { path };
+    let how = resolve::IN_ROOT | resolve::NO_MAGICLINKS | if links { 0 } else { resolve::NO_SYMLINKS };
+    openat2(root, path, libc::O_PATH, 0, how)
+}
+
+/// Makes a path component by component. A dangling link on the way is made good inside the root.
+fn make(root: BorrowedFd, path: &CStr, missing: Missing) -> Result<(), Errno> {
+    let mut path = Path::new(path.to_bytes())?;
+    for _ in 0..MAX_LINKS {
+        match make_once(root, &mut path, missing)? {
+            None => return Ok(()),
+            Some(at) => path.splice_link(root, at)?,
+        }
+    }
+    Err(Errno::ELOOP)
+}
+
+/// Makes what is missing; returns the length of the first prefix that is a dangling link.
+fn make_once(root: BorrowedFd, path: &mut Path, missing: Missing) -> Result<Option<usize>, Errno> {
+    let mut parent = walk(root, c".", true)?;
+    let mut start = 0;
+    while start < path.length {
+        let end = path.component_end(start);
+        let prefix = path.prefix(end)?;
+        match walk(root, prefix.as_c_str()?, true) {
+            Ok(next) => parent = next,
+            Err(Errno::ENOENT) => {
+                let name = path.slice(start, end)?;
+                let last = end == path.length;
+                let made = if last && missing == Missing::File {
+                    mknodat(
+                        &parent,
+                        name.as_c_str()?,
+                        nix::sys::stat::SFlag::S_IFREG,
+                        Mode::from_bits_truncate(0o644),
+                        0,
+                    )
+                } else {
+                    mkdirat(&parent, name.as_c_str()?, DIR_MODE)
+                };
+                match made {
+                    Ok(()) => {}
+                    Err(Errno::EEXIST) if is_link(parent.as_fd(), name.as_c_str()?) => return Ok(Some(end)),
+                    Err(Errno::EEXIST) => {}
+                    Err(errno) => return Err(errno),
+                }
+                parent = walk(root, prefix.as_c_str()?, true)?;
+            }
+            Err(errno) => return Err(errno),
+        }
+        start = end + 1;
+    }
+    Ok(None)
+}
+
+fn is_link(dir: BorrowedFd, name: &CStr) -> bool {
+    let stat = nix::sys::stat::fstatat(dir, name, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW);
+    stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFLNK)
+}
+
+/// A path in a fixed buffer, as init does not allocate.
+struct Path {
+    bytes: [u8; PATH_MAX],
+    length: usize,
+}
+
+/// PATH_MAX of limits.h.
+const PATH_MAX: usize = 4096;
+
+impl Path {
+    fn new(path: &[u8]) -> Result<Self, Errno> {
+        let mut bytes = [0; PATH_MAX];
+        // One byte stays zero and ends the C string.
+        bytes[..PATH_MAX - 1].get_mut(..path.len()).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(path);
+        Ok(Self { bytes, length: path.len() })
+    }
+
+    fn as_c_str(&self) -> Result<&CStr, Errno> {
+        CStr::from_bytes_until_nul(&self.bytes).map_err(|_| Errno::ENAMETOOLONG)
+    }
+
+    fn component_end(&self, start: usize) -> usize {
+        let rest = &self.bytes[start..self.length];
+        rest.iter().position(|&byte| byte == b'/').map_or(self.length, |found| start + found)
+    }
+
+    fn prefix(&self, end: usize) -> Result<Self, Errno> {
+        Self::new(&self.bytes[..end])
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Result<Self, Errno> {
+        Self::new(&self.bytes[start..end])
+    }
+
+    /// Replaces the link that ends at `end` by its content.
+    fn splice_link(&mut self, root: BorrowedFd, end: usize) -> Result<(), Errno> {
+        let start = self.bytes[..end].iter().rposition(|&byte| byte == b'/').map_or(0, |cut| cut + 1);
+        let parent = walk(root, self.prefix(start.saturating_sub(1))?.as_c_str()?, true)?;
+        let mut content = [0; PATH_MAX];
+        let length = read_link(parent.as_fd(), self.slice(start, end)?.as_c_str()?, &mut content)?;
+        let content = &content[..length];
+        let keep = if content.first() == Some(&b'/') { 0 } else { start };
+        let mut joined = Self::new(&self.bytes[..keep])?;
+        joined.append(content.strip_prefix(b"/").unwrap_or(content))?;
+        joined.append(&self.bytes[end..self.length])?;
+        *self = joined;
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        let end = self.length + bytes.len();
+        self.bytes[..PATH_MAX - 1]
+            .get_mut(self.length..end)
+            .ok_or(Errno::ENAMETOOLONG)?
+            .copy_from_slice(bytes);
+        self.length = end;
+        Ok(())
+    }
+}
+
+fn read_link(dir: BorrowedFd, name: &CStr, content: &mut [u8; PATH_MAX]) -> Result<usize, Errno> {
+    crate::sys::fd::readlinkat(dir, name, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::plan::Text;
+
+    fn target(path: &str) -> Target {
+        Target { path: Text::new("", path).unwrap(), links: true, on_proc: false }
+    }
+
+    fn made(
+        links: &[(&str, &str)],
+        path: &str,
+        missing: Missing,
+    ) -> (tempfile::TempDir, Result<OwnedFd, Errno>) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, to) in links {
+            symlink(to, dir.path().join(name)).unwrap();
+        }
+        let root = std::fs::File::open(dir.path()).unwrap();
+        let fd = open_or_make(root.as_fd(), &target(path), missing);
+        (dir, fd)
+    }
+
+    #[test]
+    fn makes_directories_and_files() {
+        let (dir, fd) = made(&[], "a/b/c", Missing::File);
+        fd.unwrap();
+        assert!(dir.path().join("a/b/c").is_file());
+        let (dir, fd) = made(&[], "x/y", Missing::Dir);
+        fd.unwrap();
+        assert!(dir.path().join("x/y").is_dir());
+    }
+
+    #[test]
+    fn dangling_links_are_made_good_inside() {
+        let (dir, fd) = made(&[("run", "/gone/deep"), ("rel", "../../../up")], "run/x", Missing::Dir);
+        fd.unwrap();
+        assert!(dir.path().join("gone/deep/x").is_dir());
+        let root = std::fs::File::open(dir.path()).unwrap();
+        open_or_make(root.as_fd(), &target("rel/y"), Missing::Dir).unwrap();
+        assert!(dir.path().join("up/y").is_dir());
+    }
+
+    #[test]
+    fn a_loop_ends() {
+        let (_dir, fd) = made(&[("a", "b"), ("b", "a")], "a/x", Missing::Dir);
+        assert_eq!(fd.unwrap_err(), Errno::ELOOP);
+    }
+
+    #[test]
+    fn parent_gives_the_last_component() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::File::open(dir.path()).unwrap();
+        let place = target("dev/net/tun");
+        let (_fd, name) = parent(root.as_fd(), &place).unwrap();
+        assert_eq!(name, c"tun");
+        assert!(dir.path().join("dev/net").is_dir());
+    }
+}
