@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use crate::{plan, spec, state, sys};
 
@@ -45,6 +46,9 @@ pub enum Cause {
         /// Its status.
         status: state::Status,
     },
+    /// `spec` does not write over a document.
+    #[error("{} exists", .0.display())]
+    ConfigExists(PathBuf),
     /// Something that a later version does.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
@@ -84,6 +88,7 @@ impl Cause {
             Self::Plan(err) => &err.hint,
             Self::State(err) => err.hint(),
             Self::NotStopped { .. } => "kill it first, or use --force",
+            Self::ConfigExists(_) => "remove it first",
             _ => "",
         }
     }

@@ -42,11 +42,9 @@ pub fn hull() -> Command {
 
 /// The usage line of one command, for mistakes that clap cannot see.
 pub fn usage(name: &str) -> String {
-    let command = COMMANDS.iter().find(|command| command.0 == name);
-    command
-        .map(|(name, _, flags)| flags(Command::new(*name).bin_name(format!("hull {name}"))).render_usage())
-        .map(|usage| usage.to_string())
-        .unwrap_or_default()
+    let mut command = hull();
+    let usage = command.find_subcommand_mut(name).map(|command| command.render_usage().to_string());
+    usage.unwrap_or_default() + "\n"
 }
 
 type Entry = (&'static str, &'static str, fn(Command) -> Command);
@@ -55,14 +53,18 @@ const COMMANDS: &[Entry] = &[
     ("create", "Create a container, ready to start", |c| c.args(create())),
     ("start", "Run the program of a created container", |c| c.arg(id())),
     ("run", "Create and start a container", |c| c.args(create()).args(run())),
-    ("exec", "Run another program in a container", |c| c.args(exec())),
+    ("exec", "Run another program in a container", |c| {
+        c.args(exec()).override_usage("hull exec [OPTIONS] <ID> <COMMAND> [ARGUMENT]...")
+    }),
     ("kill", "Send a signal to a container", |c| c.args(kill())),
     ("delete", "Remove a stopped container", |c| {
         c.args([id(), switch("force", "Kill it first; an absent container is no error").short('f')])
     }),
     ("state", "Print the state of a container", |c| c.arg(id())),
     ("list", "List containers", |c| c.args([list_format(), switch("quiet", "Print ids only").short('q')])),
-    ("ps", "List the processes of a container", |c| c.args([list_format(), words("ID [ps options]")])),
+    ("ps", "List the processes of a container", |c| {
+        c.args([list_format(), words()]).override_usage("hull ps [OPTIONS] <ID> [ps options]")
+    }),
     ("pause", "Freeze all processes of a container", |c| c.arg(id())),
     ("resume", "Thaw a paused container", |c| c.arg(id())),
     ("update", "Change the limits of a container", |c| c.args(update())),
@@ -106,7 +108,7 @@ fn run() -> [Arg; 3] {
 
 fn exec() -> [Arg; 19] {
     [
-        words("ID COMMAND [argument]"),
+        words(),
         path("process", "Take everything from this process.json").short('p'),
         path("cwd", "Working directory"),
         list("env", "NAME=value to add to the environment").short('e'),
@@ -164,7 +166,7 @@ fn update() -> [Arg; 19] {
 }
 
 fn unsupported(command: Command) -> Command {
-    command.arg(words("argument").allow_hyphen_values(true)).disable_help_flag(true)
+    command.arg(words().allow_hyphen_values(true)).disable_help_flag(true)
 }
 
 fn id() -> Arg {
@@ -186,8 +188,8 @@ fn list_format() -> Arg {
 }
 
 /// The id, and after it words that belong to another program, whatever they look like.
-fn words(name: &'static str) -> Arg {
-    Arg::new("words").value_name(name).num_args(0..).trailing_var_arg(true)
+fn words() -> Arg {
+    Arg::new("words").num_args(0..).trailing_var_arg(true).hide(true)
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {

@@ -1,10 +1,12 @@
 //! The verbs, one file each.
 
 mod delete;
+mod features;
 mod kill;
 mod list;
 mod pause;
 mod resume;
+mod spec;
 mod state;
 
 use std::io::Write;
@@ -45,8 +47,8 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
         Verb::Ps { .. } => return Err(Cause::Unsupported("ps")),
         Verb::Update(_) => return Err(Cause::Unsupported("update")),
         Verb::Events { .. } => return Err(Cause::Unsupported("events")),
-        Verb::Spec { .. } => return Err(Cause::Unsupported("spec")),
-        Verb::Features => return Err(Cause::Unsupported("features")),
+        Verb::Spec { bundle, rootless } => spec::spec(bundle, *rootless),
+        Verb::Features => features::features(),
         Verb::Checkpoint => return Err(Cause::Unsupported("checkpoint")),
         Verb::Restore => return Err(Cause::Unsupported("restore")),
     };

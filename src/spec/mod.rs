@@ -10,6 +10,7 @@ mod linux;
 mod process;
 mod resources;
 mod seccomp;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use linux::*;
 pub use process::*;
 pub use resources::*;
 pub use seccomp::*;
+pub use words::words;
 
 /// The newest runtime-spec this build implements, reported by `--version`, `spec` and `features`.
 pub const OCI_VERSION: &str = "1.3.0";
