@@ -133,8 +133,6 @@ pub enum Op {
         /// The name.
         name: Text,
     },
-    /// Opens a procfs that nothing in the image can stand in for.
-    OpenProc,
     /// Writes a kernel parameter.
     Sysctl {
         /// Path below /proc/sys.
@@ -330,7 +328,6 @@ impl fmt::Display for Op {
             Self::ReadonlyRoot => f.write_str("make / read-only"),
             Self::Hostname { name } => write!(f, "set hostname {name}"),
             Self::Domainname { name } => write!(f, "set domainname {name}"),
-            Self::OpenProc => f.write_str("open a private procfs"),
             Self::Sysctl { path, value } => write!(f, "set sysctl {path} = {value}"),
             Self::Readonly { path } => write!(f, "make {path} read-only"),
             Self::Mask { path } => write!(f, "mask {path}"),

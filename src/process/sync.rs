@@ -15,7 +15,7 @@
 //! ```
 //!
 //! End of file towards init before Commit means that the runtime died: init ends too, so that no container outlives
-//! its record. A packet is 8 bytes (kind, zero, step as u16, errno as i32, native byte order) and perhaps a text.
+//! its record. A packet is 12 bytes (kind, zero, step as u16, number as i32, detail as i32, native byte order) and perhaps a text.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -63,17 +63,20 @@ impl Kind {
 pub const MAX_TEXT: usize = 1024;
 
 /// Size of the fixed part, in bytes.
-const HEADER: usize = 8;
+const HEADER: usize = 12;
 
 /// One packet.
 #[derive(Debug)]
 pub struct Packet {
     /// What it says.
     pub kind: Kind,
-    /// Index of the step it is about; the pid for `Forked`.
+    /// Which step failed, counted back from the last one, which is 1: `start` knows the end of the plan, but not its
+    /// beginning, which depends on the options of `create`.
     pub step: u16,
     /// errno of a failure; the pid of `Forked`.
     pub number: i32,
+    /// How a hook ended, see [`super::hooks::Outcome`].
+    pub detail: i32,
     /// What a failing program said.
     pub text: Text,
     /// The descriptor that came along.
@@ -113,18 +116,24 @@ impl Text {
 
 /// Sends a packet without anything else.
 pub fn send(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
-    socket::send_packet(socket, &header(kind, 0, 0))
+    socket::send_packet(socket, &header(kind, 0, 0, 0))
 }
 
 /// Sends a packet with a number and a descriptor.
 pub fn send_fd(socket: BorrowedFd, kind: Kind, number: i32, fd: BorrowedFd) -> Result<(), Errno> {
-    socket::send_with_fd(socket, &header(kind, 0, number), fd)
+    socket::send_with_fd(socket, &header(kind, 0, number, 0), fd)
 }
 
 /// Reports a failed step.
-pub fn send_failure(socket: BorrowedFd, step: u16, errno: Errno, text: &Text) -> Result<(), Errno> {
+pub fn send_failure(
+    socket: BorrowedFd,
+    step: u16,
+    errno: Errno,
+    detail: i32,
+    text: &Text,
+) -> Result<(), Errno> {
     let mut packet = [0; HEADER + MAX_TEXT];
-    packet[..HEADER].copy_from_slice(&header(Kind::Fail, step, errno as i32));
+    packet[..HEADER].copy_from_slice(&header(Kind::Fail, step, errno as i32, detail));
     let end = HEADER + text.length;
     packet[HEADER..end].copy_from_slice(text.as_bytes());
     socket::send_packet(socket, &packet[..end])
@@ -140,10 +149,11 @@ pub fn receive(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
     let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == packet[0]);
     let (Some(kind), true) = (kind, length >= HEADER) else { return Err(Errno::EPROTO) };
     let step = u16::from_ne_bytes([packet[2], packet[3]]);
-    let number = i32::from_ne_bytes([packet[4], packet[5], packet[6], packet[7]]);
+    let integer = |at: usize| i32::from_ne_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    let (number, detail) = (integer(4), integer(8));
     let mut text = Text::default();
     text.push(&packet[HEADER..length]);
-    Ok(Some(Packet { kind, step, number, text, fd }))
+    Ok(Some(Packet { kind, step, number, detail, text, fd }))
 }
 
 /// Waits for exactly this packet; anything else, or end of file, means that we are not wanted any more.
@@ -155,11 +165,12 @@ pub fn expect(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
     }
 }
 
-fn header(kind: Kind, step: u16, number: i32) -> [u8; HEADER] {
+fn header(kind: Kind, step: u16, number: i32, detail: i32) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[0] = kind as u8;
     header[2..4].copy_from_slice(&step.to_ne_bytes());
-    header[4..].copy_from_slice(&number.to_ne_bytes());
+    header[4..8].copy_from_slice(&number.to_ne_bytes());
+    header[8..].copy_from_slice(&detail.to_ne_bytes());
     header
 }
 
@@ -175,7 +186,7 @@ mod tests {
         let mut text = Text::default();
         text.push(&[b'x'; MAX_TEXT]);
         text.push(b"the end");
-        send_failure(ours.as_fd(), 7, Errno::EACCES, &text).unwrap();
+        send_failure(ours.as_fd(), 7, Errno::EACCES, 0, &text).unwrap();
         let packet = receive(theirs.as_fd()).unwrap().unwrap();
         assert_eq!((packet.kind, packet.step, packet.number), (Kind::Fail, 7, libc::EACCES));
         assert_eq!(packet.text.as_bytes().len(), MAX_TEXT);

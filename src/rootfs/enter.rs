@@ -1,8 +1,9 @@
 //! Into the root filesystem, and away from the host's.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::Root;
+use super::{Root, place};
 use crate::plan::PropagationChange;
 use crate::sys::mount::{self, Attr};
 use crate::sys::{Errno, fd, fd::resolve};
@@ -22,6 +23,33 @@ impl Root {
         mount::attach_at(tree.as_fd(), here(), c"/")?;
         nix::unistd::fchdir(&tree)?;
         self.dir = Some(tree);
+        Ok(())
+    }
+
+    /// The root filesystem we are in already.
+    pub fn current() -> Result<Self, Errno> {
+        let dir = fd::openat2(here(), c"/", libc::O_PATH | libc::O_DIRECTORY, 0, 0)?;
+        Ok(Self { dir: Some(dir), ..Self::default() })
+    }
+
+    /// Makes a directory the working one, and proves that it is inside: a descriptor of the host that leaked to us
+    /// must not become a way out (CVE-2024-21626).
+    pub fn change_dir(&self, path: &CStr, create: bool) -> Result<(), Errno> {
+        match nix::unistd::chdir(path) {
+            Err(Errno::ENOENT) if create => {
+                let relative = path.to_bytes_with_nul();
+                let slashes = relative.iter().take_while(|&&byte| byte == b'/').count();
+                let relative = CStr::from_bytes_with_nul(&relative[slashes..]).map_err(|_| Errno::EINVAL)?;
+                let dir = place::make_dir(self.dir()?, relative)?;
+                nix::unistd::fchdir(dir)?;
+            }
+            done => done?,
+        }
+        let mut real = [0; 4096];
+        let length = fd::getcwd(&mut real)?;
+        if length == 0 || real[0] != b'/' {
+            return Err(Errno::EXDEV);
+        }
         Ok(())
     }
 

@@ -43,6 +43,12 @@ pub fn open_or_make(root: BorrowedFd, target: &Target, missing: Missing) -> Resu
     }
 }
 
+/// Makes a directory with its parents, and opens it.
+pub fn make_dir(root: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    make(root, path, Missing::Dir)?;
+    walk(root, path, true)
+}
+
 /// Opens the directory that holds the target's last component, making it if need be, and returns that component.
 pub fn parent<'t>(root: BorrowedFd, target: &'t Target) -> Result<(OwnedFd, &'t CStr), Errno> {
     let path = target.path.to_bytes_with_nul();

@@ -24,15 +24,17 @@ pub enum Clone {
 ///
 /// `flags` are CLONE_NEW* bits; `cgroup` is a cgroup v2 directory that the child is born in.
 ///
-/// # Safety
-/// The process must have a single thread, as a lock held by another thread would stay locked in the child.
-pub unsafe fn clone3(flags: u64, cgroup: Option<BorrowedFd>) -> Result<Clone, Errno> {
+/// The child must not allocate or take locks where the process has a second thread (only tests have one): a lock that
+/// thread holds stays locked in the copy.
+pub fn clone3(flags: u64, cgroup: Option<BorrowedFd>) -> Result<Clone, Errno> {
     let mut pidfd: i32 = -1;
     // SAFETY: clone_args is plain integers, for which all zeroes is a valid value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags | u64::from(libc::CLONE_PIDFD.cast_unsigned());
     args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD.cast_unsigned().into();
+    if flags & u64::from(libc::CLONE_PARENT.cast_unsigned()) == 0 {
+        args.exit_signal = libc::SIGCHLD.cast_unsigned().into();
+    }
     if let Some(dir) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = dir.as_raw_fd().cast_unsigned().into();
@@ -133,4 +135,13 @@ pub fn reap_any() -> Option<(i32, Exit)> {
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: always sound; never returns.
     unsafe { libc::_exit(code) }
+}
+
+/// NS_GET_NSTYPE (kernel 4.11): the CLONE_NEW* bit of the namespace behind `fd`; ENOTTY for any other file.
+pub fn namespace_kind(fd: BorrowedFd) -> Result<i32, Errno> {
+    const NS_GET_NSTYPE: u32 = 0xb703;
+    // SAFETY: this ioctl takes no argument.
+    Errno::result(unsafe {
+        libc::ioctl(fd.as_raw_fd(), NS_GET_NSTYPE.try_into().map_err(|_| Errno::EINVAL)?)
+    })
 }

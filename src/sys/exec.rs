@@ -1,34 +1,40 @@
 //! execve(2) with arrays that are built beforehand, so that the last step allocates nothing.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, c_char};
 
 use super::Errno;
 
 /// A NUL-terminated array of C strings, as execve(2) takes for argv and envp.
 pub struct CStrArray {
-    strings: Vec<CString>,
+    strings: Vec<Box<[u8]>>,
     pointers: Vec<*const c_char>,
 }
 
 impl CStrArray {
-    /// Takes the strings; one more can be added later without allocating.
-    #[must_use]
-    pub fn new(strings: Vec<CString>) -> Self {
-        let mut pointers: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
+    /// Takes the strings.
+    pub fn new<'s>(strings: impl IntoIterator<Item = &'s CStr>) -> Self {
+        let strings: Vec<Box<[u8]>> =
+            strings.into_iter().map(|text| text.to_bytes_with_nul().into()).collect();
+        let mut pointers: Vec<_> = strings.iter().map(|text| text.as_ptr().cast()).collect();
         pointers.push(std::ptr::null());
         Self { strings, pointers }
     }
 
-    /// The strings.
-    #[must_use]
-    pub fn strings(&self) -> &[CString] {
-        &self.strings
+    /// Overwrites string `index` in place with `parts`, as far as they fit.
+    pub fn overwrite(&mut self, index: usize, parts: &[&[u8]]) {
+        let Some((last, room)) = self.strings.get_mut(index).and_then(|text| text.split_last_mut()) else {
+            return;
+        };
+        let bytes = parts.iter().flat_map(|part| part.iter());
+        let filled = room.iter_mut().zip(bytes).map(|(to, from)| *to = *from).count();
+        room[filled..].fill(0);
+        *last = 0;
     }
 }
 
 /// execve(2); returns only to report why it failed.
 pub fn execve(path: &CStr, argv: &CStrArray, envp: &CStrArray) -> Errno {
-    // SAFETY: path is NUL-terminated; both arrays end in a null pointer and own their strings.
+    // SAFETY: path is NUL-terminated; both arrays end in a null pointer and own NUL-terminated strings.
     unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr()) };
     Errno::last()
 }

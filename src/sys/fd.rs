@@ -70,3 +70,7 @@ pub fn getcwd(path: &mut [u8]) -> Result<usize, Errno> {
     let length = Errno::result(unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) })?;
     usize::try_from(length).map_err(|_| Errno::EINVAL)
 }
+
+/// Descriptor 0.
+// SAFETY: Rust's runtime makes sure at start that descriptors 0 to 2 are open, and nothing here closes them.
+pub const STDIN: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };

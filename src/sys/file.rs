@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use super::Errno;
 use super::fd::{openat2, resolve};
+use super::{Context, Errno, Error};
 
 /// The whole content of a small file.
 pub fn read_at(dir: BorrowedFd, name: &CStr) -> Result<Vec<u8>, Errno> {
@@ -51,4 +51,13 @@ pub fn flock(fd: BorrowedFd, operation: i32) -> Result<(), Errno> {
             result => return result.map(drop),
         }
     }
+}
+
+/// Writes a kernel file that exists, in one write(2).
+pub fn write_existing(path: &str, content: &str) -> Result<(), Error> {
+    let failed = |err: std::io::Error| Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO));
+    let mut file = File::options().write(true).open(path).map_err(failed).during("open", path)?;
+    file.write_all(content.as_bytes())
+        .map_err(failed)
+        .during("write", format_args!("{path}, {:?}", content.trim_end()))
 }

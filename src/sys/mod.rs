@@ -12,6 +12,7 @@ mod error;
 pub mod exec;
 pub mod fd;
 pub mod file;
+pub mod host;
 pub mod mount;
 pub mod net;
 pub mod sched;

@@ -1,14 +1,12 @@
 //! Signal dispositions and masks.
 
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+
 use super::Errno;
 
-/// Gives every signal its default action and unblocks all of them, as a fresh program expects: Rust ignores
-/// SIGPIPE, and what our caller ignored or blocked would be inherited through exec.
+/// What a program must not inherit from us: Rust's runtime ignores SIGPIPE, and a caller may block anything.
 pub fn reset() -> Result<(), Errno> {
-    for signal in 1..=64 {
-        // SIGKILL and SIGSTOP refuse, and so do the two that the C library keeps to itself: nothing to undo there.
-        // SAFETY: SIG_DFL runs no code of ours.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-    }
-    nix::sys::signal::SigSet::empty().thread_set_mask()
+    // SAFETY: SIG_DFL runs no code of ours.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl)? };
+    SigSet::empty().thread_set_mask()
 }

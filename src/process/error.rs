@@ -1,0 +1,174 @@
+//! Why a process could not be made, and what to do about it.
+
+use super::hooks::Outcome;
+use crate::plan::Op;
+use crate::sys::clone::Exit;
+use crate::sys::{self, Errno};
+use crate::{cgroups, seccomp};
+
+/// A container, or a further process in it, that did not come to be.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something that the parent opens for init.
+    #[error("{at}: {doing}: {cause}")]
+    Open {
+        /// JSON path.
+        at: String,
+        /// What was attempted.
+        doing: String,
+        /// Why it failed.
+        cause: sys::Error,
+    },
+    /// A step of init.
+    #[error("{}{doing}: {}{}", prefix(at), explain(*errno), said_suffix(said))]
+    Step {
+        /// JSON path; empty for what every container gets.
+        at: String,
+        /// What was attempted.
+        doing: String,
+        /// The operation, for the hint.
+        op: Box<Op>,
+        /// Why it failed.
+        errno: Errno,
+        /// What the kernel or a program said.
+        said: String,
+    },
+    /// The program. The words are runc's: engines tell 126 and 127 from them.
+    #[error("process.args[0]: exec: {name:?}: {}", program_reason(name, *errno))]
+    Program {
+        /// args[0].
+        name: String,
+        /// Why it failed.
+        errno: Errno,
+    },
+    /// A hook.
+    #[error("{at}: hook {path} {outcome}{}", said_suffix(said))]
+    Hook {
+        /// JSON path.
+        at: String,
+        /// The program.
+        path: String,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it said last.
+        said: String,
+    },
+    /// Init ended without a word.
+    #[error("init died before the container was ready: {}{}", ended(*exit), if *oom { ", out of memory" } else { "" })]
+    Died {
+        /// How.
+        exit: Exit,
+        /// Whether the kernel's OOM killer struck in the container's cgroup.
+        oom: bool,
+    },
+    /// The conversation with init.
+    #[error("init said something unexpected")]
+    Protocol,
+    /// `process.terminal` without anyone to take the terminal.
+    #[error("process.terminal: there is nobody to take the terminal")]
+    NoConsole,
+    /// A terminal is taken by nobody.
+    #[error("--console-socket: the container has no terminal")]
+    NoTerminal,
+    /// A system call of the parent.
+    #[error(transparent)]
+    Sys(#[from] sys::Error),
+    /// The cgroup.
+    #[error(transparent)]
+    Cgroup(#[from] cgroups::Error),
+    /// The filter.
+    #[error("linux.seccomp: {0}")]
+    Seccomp(#[from] seccomp::Error),
+}
+
+impl Error {
+    /// What the user can do about it; empty when the reason says it all.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Open { cause, at, .. } => hint_open(at, cause.errno).to_owned(),
+            Self::Step { op, errno, .. } => hint_step(op, *errno).to_owned(),
+            Self::Program { errno, .. } => match errno {
+                Errno::ENOENT => "check args[0] and PATH in process.env; the path is looked up inside the root filesystem",
+                Errno::EACCES => "make the file executable for the container's user",
+                Errno::ENOEXEC => "the file is no program for this machine, or a script without #!",
+                _ => "",
+            }
+            .to_owned(),
+            Self::NoConsole => "pass --console-socket, or use run without --detach".to_owned(),
+            Self::NoTerminal => "set process.terminal to true, or drop the option".to_owned(),
+            Self::Died { oom: true, .. } => "raise linux.resources.memory.limit".to_owned(),
+            Self::Cgroup(err) => err.hint().unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+}
+
+fn hint_open(at: &str, errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENOENT if at == "root.path" => "the root filesystem must exist; a relative path counts from the bundle",
+        Errno::ENOENT if at.starts_with("mounts") => "create the source on the host, or remove the mount",
+        Errno::ENOTDIR if at == "root.path" => "the root filesystem must be a directory",
+        Errno::ENOTTY => "the file is no namespace: use one of /proc/PID/ns/",
+        Errno::EINVAL if at.starts_with("mounts") => "is the source's filesystem able to do this (unbindable, no idmapping)?",
+        _ => "",
+    }
+}
+
+/// Hints by operation and errno.
+fn hint_step(op: &Op, errno: Errno) -> &'static str {
+    match (op, errno) {
+        (Op::NewFs(_), Errno::EINVAL) => "an option that this filesystem does not know, or a value that it refuses",
+        (Op::NewFs(_), Errno::ENODEV) => "this kernel does not have that filesystem",
+        (Op::NewFs(new), Errno::EPERM) if new.fs.to_bytes() == b"sysfs" => "sysfs needs a network namespace of the container's own: bind /sys instead",
+        (Op::NewFs(_) | Op::Attach(_), Errno::EPERM) => "a mount over /proc is refused unless it is one of the files that may be covered",
+        (Op::NewFs(_) | Op::Attach(_), Errno::ELOOP) => "the target is a symbolic link where none is allowed",
+        (Op::Attach(_) | Op::NewFs(_), Errno::ENOTDIR) => "a directory goes on a directory, a file on a file",
+        (Op::Device(_), Errno::EEXIST) => "something else is at that place in the root filesystem: remove it",
+        (Op::Device(_), Errno::EPERM) => "device nodes need CAP_MKNOD on the host",
+        (Op::Rlimit(_), Errno::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
+        (Op::Sysctl { .. }, Errno::ENOENT) => "this kernel does not have that parameter",
+        (Op::Sysctl { .. }, Errno::EINVAL) => "the kernel refuses the value",
+        (Op::Cwd { .. }, Errno::EXDEV | Errno::ENOENT) => "the working directory must be inside the root filesystem",
+        (Op::Identity(_), Errno::EINVAL) => "the id is not mapped in linux.uidMappings or linux.gidMappings",
+        (Op::Identity(_), Errno::EPERM) => "supplementary groups need setgroups(2), which this user namespace denies",
+        (Op::Seccomp, Errno::EINVAL) => "this kernel does not know one of the filter's flags",
+        (Op::PivotRoot, Errno::EINVAL) => "the host's root cannot be pivoted away from (an initramfs?): use --no-pivot",
+        _ => "",
+    }
+}
+
+fn prefix(at: &str) -> String {
+    if at.is_empty() { String::new() } else { format!("{at}: ") }
+}
+
+fn explain(errno: Errno) -> String {
+    match errno {
+        Errno::EXDEV => "it is outside the container".to_owned(),
+        errno => errno.desc().to_owned(),
+    }
+}
+
+fn program_reason(name: &str, errno: Errno) -> String {
+    match errno {
+        Errno::ENOENT if name.contains('/') => format!("stat {name}: no such file or directory"),
+        Errno::ENOENT => "executable file not found in $PATH".to_owned(),
+        Errno::EACCES => "permission denied".to_owned(),
+        Errno::EISDIR => "is a directory: permission denied".to_owned(),
+        errno => errno.desc().to_lowercase(),
+    }
+}
+
+fn said_suffix(said: &str) -> String {
+    match said.trim() {
+        "" => String::new(),
+        said => format!(": {said}"),
+    }
+}
+
+fn ended(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal(signal) => format!("killed by signal {signal}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! Staying with a program that runs in the foreground: signals go through to it, its terminal is ours, orphans that
+//! it leaves to us are reaped, and its end is ours.
+
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::terminal::Terminal;
+use super::{Error, Spawned};
+use crate::sys::clone::{Exit, pidfd_send_signal, reap_any};
+use crate::sys::{Context, Errno, cred};
+
+/// Signals, taken over before the program is made, so that none is lost in between.
+pub struct Foreground {
+    signals: SignalFd,
+}
+
+impl Foreground {
+    /// Blocks all signals for this process; a program that init executes gets none blocked.
+    pub fn new(subreaper: bool) -> Result<Self, Error> {
+        let all = SigSet::all();
+        all.thread_set_mask().during("sigprocmask", "all signals")?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(&all, flags).during("signalfd", "all signals")?;
+        if subreaper {
+            cred::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0).during("prctl", "PR_SET_CHILD_SUBREAPER")?;
+        }
+        Ok(Self { signals })
+    }
+
+    /// Waits for the program's end; `terminal` is served meanwhile.
+    pub fn wait(&self, program: &Spawned, mut terminal: Option<Terminal>) -> Result<Exit, Error> {
+        if let Some(terminal) = &mut terminal {
+            terminal.resize();
+        }
+        loop {
+            let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            if let Some(terminal) = &terminal {
+                fds.extend(terminal.interests());
+            }
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                result => result.map(drop).during("poll", "the program's signals and terminal")?,
+            }
+            let ready: Vec<PollFlags> = fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
+            drop(fds);
+            if let Some(terminal) = &mut terminal {
+                terminal.relay(&ready[1..]);
+            }
+            if !ready[0].is_empty()
+                && let Some(exit) = self.handle_signals(program, terminal.as_mut())?
+            {
+                terminal.iter_mut().for_each(Terminal::drain);
+                return Ok(exit);
+            }
+        }
+    }
+
+    fn handle_signals(
+        &self,
+        program: &Spawned,
+        mut terminal: Option<&mut Terminal>,
+    ) -> Result<Option<Exit>, Error> {
+        let mut ended = None;
+        while let Some(info) = self.signals.read_signal().during("read", "signalfd")? {
+            let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
+            match signal {
+                libc::SIGCHLD => ended = ended.or(reap(program.pid())),
+                libc::SIGWINCH if terminal.is_some() => terminal.iter_mut().for_each(|terminal| terminal.resize()),
+                // The kernel's own remarks about our terminal and sockets are not meant for the program.
+                libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
+                // A program that ended meanwhile does not mind.
+                signal => drop(pidfd_send_signal(program.pidfd(), signal)),
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// Reaps everything that has ended; returns how `pid` did, if it is among it.
+fn reap(pid: i32) -> Option<Exit> {
+    std::iter::from_fn(reap_any).fold(None, |ended, (dead, exit)| if dead == pid { Some(exit) } else { ended })
+}

@@ -1,0 +1,405 @@
+//! Init of a container (and what `exec` adds): walks the steps of the plan, then executes the program.
+//!
+//! It runs in a copy-on-write copy of the runtime, where everything it needs was made before: it does not allocate,
+//! format or decide. A failing step ends it; the runtime is told which step and why.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid};
+
+use super::hooks::{self, Prepared, Setting};
+use super::sync::{self, Kind, Text};
+use super::{console, passwd};
+use crate::plan::{Identity, Op, Program, Step};
+use crate::rootfs::Root;
+use crate::seccomp::Filter;
+use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
+use crate::sys::exec::{CStrArray, close_from_on_exec, execve, may_execute};
+use crate::sys::{self, Errno, cred, fd, net, sched, seccomp, signal, socket};
+
+/// Everything init may touch.
+pub(super) struct Init<'p> {
+    pub steps: &'p [Step],
+    /// Our end of the conversation.
+    pub socket: OwnedFd,
+    /// What the parent opened, by slot.
+    pub slots: Vec<Option<OwnedFd>>,
+    /// `tasks` files of the v1 cgroups.
+    pub tasks: Vec<OwnedFd>,
+    /// The container to join, for `exec`.
+    pub container: Option<OwnedFd>,
+    pub filter: Option<&'p Filter>,
+    pub image: Option<Image<'p>>,
+    /// Hooks of the RunHooks steps, in order.
+    pub hooks: Vec<Vec<Prepared>>,
+    /// State for those hooks.
+    pub hook_state: HookState,
+    pub root: Root,
+}
+
+/// The program with its arrays built.
+pub(super) struct Image<'p> {
+    program: &'p Program,
+    argv: CStrArray,
+    envp: CStrArray,
+    /// The candidate that was found.
+    found: usize,
+}
+
+/// Room for `HOME=` and the longest path that is believed.
+const HOME_ROOM: usize = 512;
+
+impl<'p> Image<'p> {
+    pub fn new(program: &'p Program) -> Self {
+        // HOME comes last, so that its index is known.
+        let home = std::ffi::CString::new([b'/'; HOME_ROOM]).unwrap_or_default();
+        let extra = program.needs_home.then_some(home.as_c_str());
+        let mut envp = CStrArray::new(program.env.iter().map(|text| &**text).chain(extra));
+        if program.needs_home {
+            envp.overwrite(program.env.len(), &[b"HOME=/"]);
+        }
+        Self { program, argv: CStrArray::new(program.args.iter().map(|text| &**text)), envp, found: 0 }
+    }
+
+    /// Sets HOME from the container's passwd file; `/` stands where it knows nothing.
+    fn set_home(&mut self, uid: u32) {
+        let (envp, index) = (&mut self.envp, self.program.env.len());
+        passwd::home(uid, &mut |home| {
+            if home.len() < HOME_ROOM - 5 {
+                envp.overwrite(index, &[b"HOME=", home]);
+            }
+        });
+    }
+
+    /// execvp(3): the first candidate that may be executed; a refusal counts for more than an absence.
+    fn find(&mut self) -> Result<(), Errno> {
+        let mut failed = Errno::ENOENT;
+        for (index, path) in self.program.candidates.iter().enumerate() {
+            match executable(path) {
+                Ok(()) => {
+                    self.found = index;
+                    return Ok(());
+                }
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(errno) => failed = errno,
+            }
+        }
+        Err(failed)
+    }
+}
+
+fn executable(path: &std::ffi::CStr) -> Result<(), Errno> {
+    let stat = nix::sys::stat::stat(path)?;
+    if stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
+        return Err(Errno::EISDIR);
+    }
+    may_execute(path)
+}
+
+/// State documents for hooks inside. The pid is known only there, so its place is filled in then.
+#[derive(Default)]
+pub(super) struct HookState {
+    /// For createContainer.
+    pub creating: Vec<u8>,
+    /// For startContainer.
+    pub created: Vec<u8>,
+}
+
+/// Stands for the pid in those documents: the longest number that it can be.
+pub(super) const ANY_PID: i32 = i32::MAX;
+
+/// Writes `pid` where [`ANY_PID`] stands, with spaces before it, which JSON allows.
+fn fill_in_pid(document: &mut [u8], pid: i32) {
+    const KEY: &[u8] = b"\"pid\":";
+    const PLACE: &[u8] = b"\"pid\":2147483647";
+    let Some(at) = document.windows(PLACE.len()).position(|window| window == PLACE) else { return };
+    let (place, mut rest) = (&mut document[at + KEY.len()..at + PLACE.len()], pid.unsigned_abs());
+    place.fill(b' ');
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+}
+
+/// Why a step failed, beyond its errno.
+#[derive(Default)]
+struct Why {
+    said: Text,
+    detail: i32,
+}
+
+impl<'p> Init<'p> {
+    /// Walks the steps. The last one is `Exec`, so coming back means failure.
+    pub fn run(mut self) -> ! {
+        let mut why = Why::default();
+        for (index, step) in self.steps.iter().enumerate() {
+            if let Err(errno) = self.apply(&step.op, &mut why) {
+                let left = u16::try_from(self.steps.len() - index).unwrap_or(u16::MAX);
+                let _ = sync::send_failure(self.socket.as_fd(), left, errno, why.detail, &why.said);
+                exit_now(1);
+            }
+        }
+        exit_now(1)
+    }
+
+    fn apply(&mut self, op: &Op, why: &mut Why) -> Result<(), Errno> {
+        match op {
+            Op::AwaitGo => sync::expect(self.socket.as_fd(), Kind::Go),
+            Op::AwaitHooks => {
+                sync::send(self.socket.as_fd(), Kind::Hooks)?;
+                sync::expect(self.socket.as_fd(), Kind::HooksDone)
+            }
+            Op::Ready => {
+                sync::send(self.socket.as_fd(), Kind::Ready)?;
+                sync::expect(self.socket.as_fd(), Kind::Commit)
+            }
+            Op::AwaitStart { slot } => self.await_start(*slot),
+            Op::RunHooks { kind, caps, .. } => self.run_hooks(kind, *caps, why),
+            Op::Fork { flags } => self.fork(*flags),
+            Op::Console(console) => self.console(console),
+            Op::Seccomp => self.load_filter(),
+            Op::FindProgram => self.image()?.find(),
+            Op::Home { uid } => {
+                self.image()?.set_home(*uid);
+                Ok(())
+            }
+            Op::Exec => self.execute(),
+            other => match self.apply_surroundings(other, why) {
+                Some(done) => done,
+                None => apply_to_self(other),
+            },
+        }
+    }
+
+    /// Steps that build namespaces and the root filesystem; `None` for any other.
+    fn apply_surroundings(&mut self, op: &Op, why: &mut Why) -> Option<Result<(), Errno>> {
+        Some(match op {
+            Op::JoinNamespace { kind, slot } => {
+                self.slot(*slot).and_then(|fd| setns(fd, kind.clone_flag()))
+            }
+            Op::JoinContainer { flags } => self.join_container(*flags),
+            Op::NewTimeNamespace { offsets } => new_time_namespace(offsets),
+            Op::JoinCgroups => self.tasks.iter().try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop)),
+            Op::NewCgroupNamespace => unshare(libc::CLONE_NEWCGROUP),
+            Op::LoopbackUp => net::loopback_up(),
+            Op::IsolateMounts => self.root.isolate(),
+            Op::EnterRoot { slot } => self.take(*slot).and_then(|tree| self.root.enter(tree)),
+            Op::NewFs(new) => {
+                let user_ns = new.idmap.and_then(|slot| self.slots.get(slot)).and_then(|fd| fd.as_ref());
+                self.root.new_fs(new, user_ns.map(AsFd::as_fd), &mut |text| why.said.push(text))
+            }
+            Op::Attach(attach) => self.take(attach.slot).and_then(|tree| self.root.attach(attach, tree.as_fd())),
+            Op::Remount(remount) => self.root.remount(remount),
+            Op::Symlink { path, to, replace } => self.root.symlink(path, to, *replace),
+            Op::Device(node) => self.root.device(node),
+            Op::PivotRoot => self.root.pivot(),
+            Op::Chroot => self.root.chroot(),
+            Op::RootPropagation { changes } => self.root.propagate(changes),
+            Op::ReadonlyRoot => self.root.make_readonly(),
+            Op::Hostname { name } => nix::unistd::sethostname(std::ffi::OsStr::new(name.to_str().unwrap_or_default())),
+            Op::Domainname { name } => sys::host::set_domainname(name),
+            Op::Sysctl { path, value } => self.root.write_sysctl(path, value),
+            Op::ExecLabel { file, label } => self.root.write_self(file, label),
+            Op::Readonly { path } => self.root.hide_from_writers(path),
+            Op::Mask { path } => self.root.mask(path),
+            Op::Cwd { path, create } => self.root.change_dir(path, *create),
+            _ => return None,
+        })
+    }
+
+    fn slot(&self, slot: usize) -> Result<BorrowedFd<'_>, Errno> {
+        self.slots.get(slot).and_then(|fd| fd.as_ref()).map(AsFd::as_fd).ok_or(Errno::EBADF)
+    }
+
+    fn take(&mut self, slot: usize) -> Result<OwnedFd, Errno> {
+        self.slots.get_mut(slot).and_then(Option::take).ok_or(Errno::EBADF)
+    }
+
+    fn image(&mut self) -> Result<&mut Image<'p>, Errno> {
+        self.image.as_mut().ok_or(Errno::ENOEXEC)
+    }
+
+    /// Waits for the `start` that means it: one that dies before it has said so does not count.
+    fn await_start(&mut self, slot: usize) -> Result<(), Errno> {
+        loop {
+            let connection = socket::accept(self.slot(slot)?)?;
+            if sync::expect(connection.as_fd(), Kind::Start).is_ok() {
+                self.socket = connection;
+                drop(self.take(slot)?);
+                return Ok(());
+            }
+        }
+    }
+
+    fn run_hooks(&mut self, kind: &str, caps: Option<cred::CapSets>, why: &mut Why) -> Result<(), Errno> {
+        let state = if kind == "startContainer" { &mut self.hook_state.created } else { &mut self.hook_state.creating };
+        fill_in_pid(state, nix::unistd::getpid().as_raw());
+        let setting = Setting { dir: c"/", caps };
+        for (index, hook) in self.hooks.remove(0).iter().enumerate() {
+            why.said = Text::default();
+            if let Err(outcome) = hooks::run(hook, state, &setting, &mut why.said) {
+                let (errno, detail) = outcome.encode();
+                why.detail = detail | i32::try_from(index).unwrap_or(0) << 20;
+                return Err(errno);
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues in a sibling that is born into the new namespaces.
+    fn fork(&self, flags: u64) -> Result<(), Errno> {
+        match clone3(flags | u64::from(libc::CLONE_PARENT.cast_unsigned()), None)? {
+            Clone::Child => Ok(()),
+            Clone::Parent { pid, pidfd } => {
+                sync::send_fd(self.socket.as_fd(), Kind::Forked, pid, pidfd.as_fd())?;
+                exit_now(0)
+            }
+        }
+    }
+
+    fn console(&mut self, plan: &crate::plan::Console) -> Result<(), Errno> {
+        let socket = self.take(plan.slot)?;
+        console::set_up(&self.root, plan, socket.as_fd())
+    }
+
+    fn join_container(&mut self, flags: i32) -> Result<(), Errno> {
+        let container = self.container.take().ok_or(Errno::EBADF)?;
+        setns(container.as_fd(), flags)?;
+        self.root = Root::current()?;
+        Ok(())
+    }
+
+    fn load_filter(&self) -> Result<(), Errno> {
+        let filter = self.filter.ok_or(Errno::EINVAL)?;
+        match seccomp::load(&filter.program, filter.flags, filter.wants_listener)? {
+            Some(listener) => sync::send_fd(self.socket.as_fd(), Kind::Listener, 0, listener.as_fd()),
+            None => Ok(()),
+        }
+    }
+
+    fn execute(&mut self) -> Result<(), Errno> {
+        signal::reset()?;
+        let image = self.image.as_ref().ok_or(Errno::ENOEXEC)?;
+        let path = image.program.candidates.get(image.found).ok_or(Errno::ENOENT)?;
+        Err(execve(path, &image.argv, &image.envp))
+    }
+}
+
+/// Steps that change nothing but the process itself.
+fn apply_to_self(op: &Op) -> Result<(), Errno> {
+    match op {
+        Op::Undumpable => cred::prctl(libc::PR_SET_DUMPABLE, 0, 0).map(drop),
+        Op::BecomeRoot { drop_groups } => become_root(*drop_groups),
+        // A session leader already, when `run` made us one.
+        Op::NewSession => match nix::unistd::setsid() {
+            Ok(_) | Err(Errno::EPERM) => Ok(()),
+            Err(errno) => Err(errno),
+        },
+        // A kernel without keyrings, or a filter around us that hides them, is no reason to refuse.
+        Op::NewKeyring { name } => match cred::join_session_keyring(name) {
+            Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
+            done => done,
+        },
+        Op::Scheduler(attr) => sched::sched_setattr(attr),
+        Op::IoPriority { value } => sched::set_io_priority(*value),
+        Op::Affinity { mask } => sched::set_affinity(mask),
+        Op::MemoryPolicy { mode, nodes } => sched::set_mempolicy(*mode, nodes),
+        Op::Personality { domain } => sched::set_personality(*domain),
+        Op::Umask { mask } => {
+            nix::sys::stat::umask(Mode::from_bits_truncate(*mask));
+            Ok(())
+        }
+        Op::OwnStdio { uid } => own_stdio(*uid),
+        Op::BoundingSet { drop: caps } => drop_bounding(caps),
+        Op::Identity(identity) => become_user(identity),
+        Op::CapSet(sets) => cred::capset(*sets),
+        Op::Ambient { raise } => raise.iter().try_for_each(|&cap| {
+            let raise = libc::PR_CAP_AMBIENT_RAISE.cast_unsigned();
+            cred::prctl(libc::PR_CAP_AMBIENT, raise.into(), cap.into()).map(drop)
+        }),
+        Op::NoNewPrivileges => cred::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop),
+        Op::Rlimit(limit) => sched::set_rlimit(limit.resource, limit.soft, limit.hard),
+        Op::CloseDescriptors { first } => close_from_on_exec(*first),
+        _ => Err(Errno::ENOSYS),
+    }
+}
+
+/// Offsets can be written only while nobody is inside yet, so the namespace is entered afterwards.
+fn new_time_namespace(offsets: &std::ffi::CStr) -> Result<(), Errno> {
+    unshare(libc::CLONE_NEWTIME)?;
+    if !offsets.is_empty() {
+        let file = fd::openat2(nix::fcntl::AT_FDCWD, c"/proc/self/timens_offsets", libc::O_WRONLY, 0, 0)?;
+        nix::unistd::write(&file, offsets.to_bytes())?;
+    }
+    let entry = fd::openat2(nix::fcntl::AT_FDCWD, c"/proc/self/ns/time_for_children", libc::O_RDONLY, 0, 0)?;
+    setns(entry.as_fd(), libc::CLONE_NEWTIME)
+}
+
+fn become_root(drop_groups: bool) -> Result<(), Errno> {
+    if drop_groups {
+        match cred::setgroups(&[]) {
+            // setgroups(2) is denied where an unprivileged user made the map (CVE-2014-8989).
+            Err(Errno::EPERM) | Ok(()) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    cred::setgid(0)?;
+    cred::setuid(0)
+}
+
+/// Lets the user reopen /dev/stdin and its like; what cannot be given away stays as it is.
+fn own_stdio(uid: u32) -> Result<(), Errno> {
+    for fd in [std::io::stdin().as_fd(), std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
+        let Ok(stat) = nix::sys::stat::fstat(fd) else { continue };
+        let null = stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == nix::sys::stat::makedev(1, 3);
+        if stat.st_uid == uid || null {
+            continue;
+        }
+        match nix::unistd::fchown(fd, Some(Uid::from_raw(uid)), None::<Gid>) {
+            Ok(()) | Err(Errno::EINVAL | Errno::EPERM | Errno::EROFS | Errno::ENOSYS | Errno::ENOTSUP) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn drop_bounding(caps: &[u8]) -> Result<(), Errno> {
+    for &cap in caps {
+        match cred::prctl(libc::PR_CAPBSET_DROP, cap.into(), 0) {
+            // A capability that is newer than this kernel.
+            Ok(_) | Err(Errno::EINVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn become_user(identity: &Identity) -> Result<(), Errno> {
+    if let Some(groups) = &identity.groups {
+        match cred::setgroups(groups) {
+            Err(Errno::EPERM) if groups.is_empty() => {}
+            done => done?,
+        }
+    }
+    cred::setgid(identity.gid)?;
+    cred::prctl(libc::PR_SET_KEEPCAPS, 1, 0)?;
+    cred::setuid(identity.uid)?;
+    cred::prctl(libc::PR_SET_KEEPCAPS, 0, 0).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pid_is_filled_in() {
+        let mut document = br#"{"id":"c","pid":2147483647,"bundle":"/b"}"#.to_vec();
+        fill_in_pid(&mut document, 1);
+        let state: serde_json::Value = serde_json::from_slice(&document).unwrap();
+        assert_eq!(state["pid"], 1);
+    }
+}

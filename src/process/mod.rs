@@ -1,0 +1,22 @@
+//! Making processes: the runtime's side acts on a plan and talks to init; init walks its steps and never returns.
+
+mod console;
+mod error;
+mod foreground;
+pub mod hooks;
+mod idmaps;
+mod init;
+mod passwd;
+pub mod seal;
+mod slots;
+mod spawn;
+mod start;
+mod sync;
+mod terminal;
+
+pub use error::Error;
+pub use foreground::Foreground;
+pub use slots::Sockets;
+pub use spawn::{ExecLaunch, Launch, Moment, Spawned, create, exec, run_hooks};
+pub use start::start;
+pub use terminal::Terminal;

@@ -1,0 +1,60 @@
+//! What the parent opens before clone, in the host's view.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use super::{Error, idmaps};
+use crate::plan::{Open, Slot};
+use crate::rootfs::capture;
+use crate::spec::NamespaceKind;
+use crate::sys::{Context, Errno, fd};
+
+/// Sockets that the verb brings along.
+#[derive(Default)]
+pub struct Sockets {
+    /// Takes the terminal's master.
+    pub console: Option<OwnedFd>,
+    /// Init waits here for `start`.
+    pub start: Option<OwnedFd>,
+}
+
+/// Opens everything, in order.
+pub fn open(plan: &[Open], mut sockets: Sockets) -> Result<Vec<Option<OwnedFd>>, Error> {
+    let mut slots: Vec<Option<OwnedFd>> = Vec::with_capacity(plan.len());
+    for open in plan {
+        let fd = one(open, &slots, &mut sockets)?;
+        slots.push(Some(fd));
+    }
+    Ok(slots)
+}
+
+fn one(open: &Open, slots: &[Option<OwnedFd>], sockets: &mut Sockets) -> Result<OwnedFd, Error> {
+    let at = |at: &str| {
+        let (at, doing) = (at.to_owned(), open.to_string());
+        move |cause| Error::Open { at, doing, cause }
+    };
+    match open {
+        Open::Tree(tree) => {
+            let slot: Option<Slot> = tree.idmap.and_then(|idmap| idmap.user_ns);
+            let user_ns = slot.and_then(|slot| slots.get(slot)).and_then(|fd| fd.as_ref()).map(AsFd::as_fd);
+            capture::clone(tree, user_ns).map_err(at(&tree.at))
+        }
+        Open::Namespace { kind, path, at: place } => namespace(*kind, path).map_err(at(place)),
+        Open::MappedUserNs { maps, at: place } => idmaps::namespace(maps).map_err(at(place)),
+        Open::ConsoleSocket => sockets.console.take().ok_or(Error::NoConsole),
+        Open::StartSocket => sockets.start.take().ok_or(Error::NoConsole),
+    }
+}
+
+/// Opens a namespace file of the right kind. O_NONBLOCK: a FIFO in its place must not hold us up.
+fn namespace(kind: NamespaceKind, path: &Path) -> Result<OwnedFd, crate::sys::Error> {
+    let what = path.display();
+    let text = std::ffi::CString::new(path.as_os_str().as_encoded_bytes());
+    let text = text.map_err(|_| Errno::EINVAL).during("open", &what)?;
+    let fd = fd::openat2(nix::fcntl::AT_FDCWD, &text, libc::O_RDONLY | libc::O_NONBLOCK, 0, 0).during("open", &what)?;
+    match crate::sys::clone::namespace_kind(fd.as_fd()) {
+        Ok(found) if found == kind.clone_flag() => Ok(fd),
+        Ok(_) => Err(Errno::EINVAL).during("ioctl", format_args!("{what}: NS_GET_NSTYPE tells another kind")),
+        Err(errno) => Err(errno).during("ioctl", format_args!("{what}, NS_GET_NSTYPE")),
+    }
+}

@@ -1,0 +1,351 @@
+//! The runtime's side of a new process: opens, clones, talks to init until it is ready, and ends it if anything fails.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::hooks::{self, Outcome, Prepared, Setting};
+use super::init::{ANY_PID, HookState, Image, Init};
+use super::slots::{self, Sockets};
+use super::sync::{self, Kind, Packet, Text};
+use super::{Error, idmaps};
+use crate::cgroups::Cgroup;
+use crate::plan::{ChildPlan, ExecPlan, HookPlan, Op, Open, ParentPlan, Plan, SeccompPlan, Step};
+use crate::rootfs::{Root, capture};
+use crate::seccomp::{self, notify};
+use crate::sys::clone::{Clone, Exit, clone3, pidfd_send_signal, setns, wait_pidfd};
+use crate::sys::{self, Context, Errno, socket};
+
+/// Where in its life a container is when somebody outside is told about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// `create` is at work.
+    Creating,
+    /// Ready for `start`.
+    Created,
+    /// The program runs.
+    Running,
+}
+
+/// Renders the state document for a moment and a pid.
+pub type StateDocument<'a> = &'a dyn Fn(Moment, i32) -> Vec<u8>;
+
+/// What `create` and `run` bring along.
+pub struct Launch<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The container's cgroup, made and limited.
+    pub cgroup: &'a Cgroup,
+    /// Working directory of hooks.
+    pub bundle: &'a std::ffi::CStr,
+    /// Sockets that the plan opens.
+    pub sockets: Sockets,
+    /// State for hooks and for the seccomp agent.
+    pub state: StateDocument<'a>,
+}
+
+/// What `exec` brings along.
+pub struct ExecLaunch<'a> {
+    /// The plan.
+    pub plan: &'a ExecPlan,
+    /// The cgroup to join.
+    pub cgroup: &'a Cgroup,
+    /// pidfd of the container's init.
+    pub container: BorrowedFd<'a>,
+    /// Sockets that the plan opens.
+    pub sockets: Sockets,
+    /// State for the seccomp agent.
+    pub state: StateDocument<'a>,
+}
+
+/// A process that is set up but not let go yet. Dropped before [`Spawned::commit`], it is killed.
+pub struct Spawned<'a> {
+    pid: i32,
+    pidfd: OwnedFd,
+    socket: OwnedFd,
+    steps: &'a [Step],
+    name: String,
+    committed: bool,
+}
+
+/// Makes a container's init, up to the point where nothing but the record is missing.
+pub fn create<'a>(launch: Launch<'a>) -> Result<Spawned<'a>, Error> {
+    let Launch { plan, cgroup, bundle, sockets, state } = launch;
+    let filter = plan.parent.seccomp.as_ref().map(seccomp::compile).transpose()?;
+    let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
+    let init = Init {
+        steps: &plan.child.steps,
+        socket: theirs,
+        slots: slots::open(&plan.parent.open, sockets)?,
+        tasks: cgroup.task_fds()?,
+        container: None,
+        filter: filter.as_ref(),
+        image: plan.child.program.as_ref().map(Image::new),
+        hooks: inner_hooks(&plan.child.steps),
+        hook_state: HookState {
+            creating: state(Moment::Creating, ANY_PID),
+            created: state(Moment::Created, ANY_PID),
+        },
+        root: Root::default(),
+    };
+    let born_in = cgroup.clone_fd()?;
+    let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
+    let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
+    let cloned = in_pid_namespace(join.map(AsFd::as_fd), || clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd)))?;
+    let Clone::Parent { pid, pidfd } = cloned else { init.run() };
+    let mut spawned = Spawned::new(pid, pidfd, socket, &plan.child);
+    adjust_oom_score(pid, plan.parent.oom_score_adj)?;
+    if matches!(plan.child.steps.first(), Some(Step { op: Op::AwaitGo, .. })) {
+        prepare_from_outside(&plan.parent, &init.slots, pid)?;
+        spawned.say(Kind::Go)?;
+    }
+    drop(init);
+    let asked = Asked { hooks: &plan.parent.create_hooks, dir: bundle, seccomp: plan.parent.seccomp.as_ref(), state };
+    spawned.converse(&asked, cgroup)?;
+    Ok(spawned)
+}
+
+/// Makes one more process in a running container.
+pub fn exec<'a>(launch: ExecLaunch<'a>) -> Result<Spawned<'a>, Error> {
+    let ExecLaunch { plan, cgroup, container, sockets, state } = launch;
+    let filter = plan.seccomp.as_ref().map(seccomp::compile).transpose()?;
+    let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
+    let init = Init {
+        steps: &plan.child.steps,
+        socket: theirs,
+        slots: slots::open(&plan.open, sockets)?,
+        tasks: cgroup.task_fds()?,
+        container: Some(container.try_clone_to_owned().map_err(idmaps::errno_of).during("dup", "pidfd")?),
+        filter: filter.as_ref(),
+        image: plan.child.program.as_ref().map(Image::new),
+        hooks: Vec::new(),
+        hook_state: HookState::default(),
+        root: Root::default(),
+    };
+    let born_in = cgroup.clone_fd()?;
+    let cloned = in_pid_namespace(Some(container), || clone3(0, born_in.as_ref().map(AsFd::as_fd)))?;
+    let Clone::Parent { pid, pidfd } = cloned else { init.run() };
+    drop(init);
+    let mut spawned = Spawned::new(pid, pidfd, socket, &plan.child);
+    adjust_oom_score(pid, plan.oom_score_adj)?;
+    let asked = Asked { hooks: &[], dir: c"/", seccomp: plan.seccomp.as_ref(), state };
+    spawned.converse(&asked, cgroup)?;
+    Ok(spawned)
+}
+
+/// Clones while we are joined to a pid namespace, which only children enter.
+fn in_pid_namespace(
+    namespace: Option<BorrowedFd>,
+    clone: impl FnOnce() -> Result<Clone, Errno>,
+) -> Result<Clone, sys::Error> {
+    let Some(namespace) = namespace else { return clone().during("clone3", "") };
+    let own = std::fs::File::open("/proc/self/ns/pid").map_err(idmaps::errno_of).during("open", "/proc/self/ns/pid")?;
+    setns(namespace, libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID")?;
+    let cloned = clone();
+    if !matches!(cloned, Ok(Clone::Child)) {
+        setns(own.as_fd(), libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID")?;
+    }
+    cloned.during("clone3", "")
+}
+
+/// Hooks that init runs, by RunHooks step.
+fn inner_hooks(steps: &[Step]) -> Vec<Vec<Prepared>> {
+    let hooks = steps.iter().filter_map(|step| match &step.op {
+        Op::RunHooks { hooks, .. } => Some(hooks.iter().map(Prepared::new).collect()),
+        _ => None,
+    });
+    hooks.collect()
+}
+
+fn adjust_oom_score(pid: i32, score: Option<i64>) -> Result<(), sys::Error> {
+    let Some(score) = score else { return Ok(()) };
+    sys::file::write_existing(&format!("/proc/{pid}/oom_score_adj"), &score.to_string())
+}
+
+/// What init cannot do for itself: maps of its user namespace, mounts that show them.
+fn prepare_from_outside(plan: &ParentPlan, slots: &[Option<OwnedFd>], pid: i32) -> Result<(), Error> {
+    if let Some(maps) = &plan.id_maps {
+        idmaps::write(pid, maps)?;
+    }
+    for (open, slot) in plan.open.iter().zip(slots) {
+        let (Open::Tree(tree), Some(fd)) = (open, slot) else { continue };
+        let Some(idmap) = tree.idmap.filter(|idmap| idmap.user_ns.is_none()) else { continue };
+        let path = format!("/proc/{pid}/ns/user");
+        let user_ns = std::fs::File::open(&path).map_err(idmaps::errno_of).during("open", &path)?;
+        let failed = |cause| Error::Open { at: tree.at.clone(), doing: open.to_string(), cause };
+        capture::map_ids(fd.as_fd(), idmap, user_ns.as_fd(), tree).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// What init may ask of us on its way.
+struct Asked<'a> {
+    hooks: &'a [(&'static str, HookPlan)],
+    dir: &'a std::ffi::CStr,
+    seccomp: Option<&'a SeccompPlan>,
+    state: StateDocument<'a>,
+}
+
+impl<'a> Spawned<'a> {
+    fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, child: &'a ChildPlan) -> Self {
+        let name = child.program.as_ref().and_then(|program| program.args.first());
+        let name = name.map(ToString::to_string).unwrap_or_default();
+        Self { pid, pidfd, socket, steps: &child.steps, name, committed: false }
+    }
+
+    /// Its pid here.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its pidfd.
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Answers init until it is ready.
+    fn converse(&mut self, asked: &Asked, cgroup: &Cgroup) -> Result<(), Error> {
+        loop {
+            let Some(packet) = sync::receive(self.socket.as_fd()).during("recvmsg", "init")? else {
+                return Err(self.died(cgroup));
+            };
+            match packet.kind {
+                Kind::Ready => return Ok(()),
+                Kind::Fail => return Err(failure(self.steps, &self.name, &packet)),
+                Kind::Hooks => {
+                    run_hooks(asked.hooks.iter().map(|(_, hook)| hook), &(asked.state)(Moment::Creating, self.pid), asked.dir)?;
+                    self.say(Kind::HooksDone)?;
+                }
+                Kind::Listener => hand_over(asked, self.pid, packet.fd)?,
+                Kind::Forked => self.replace(packet)?,
+                _ => return Err(Error::Protocol),
+            }
+        }
+    }
+
+    /// Init went on in a sibling; the first one ends by itself.
+    fn replace(&mut self, packet: Packet) -> Result<(), Error> {
+        let pidfd = packet.fd.ok_or(Error::Protocol)?;
+        let first = std::mem::replace(&mut self.pidfd, pidfd);
+        self.pid = packet.number;
+        wait_pidfd(first.as_fd()).during("waitid", "init")?;
+        Ok(())
+    }
+
+    fn died(&mut self, cgroup: &Cgroup) -> Error {
+        self.committed = true;
+        match wait_pidfd(self.pidfd.as_fd()).during("waitid", self.pid) {
+            Ok(exit) => Error::Died { exit, oom: cgroup.oom_killed().is_ok_and(|kills| kills > 0) },
+            Err(err) => err.into(),
+        }
+    }
+
+    fn say(&self, kind: Kind) -> Result<(), Error> {
+        Ok(sync::send(self.socket.as_fd(), kind).during("send", format_args!("{kind:?}"))?)
+    }
+
+    /// The container is recorded: init may go on, and lives on without us.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.say(Kind::Commit)?;
+        self.committed = true;
+        Ok(())
+    }
+
+    /// Waits until the program was executed, which closes init's end of the conversation.
+    pub fn await_exec(&self) -> Result<(), Error> {
+        await_exec(self.socket.as_fd(), || (self.steps.to_vec(), self.name.clone()))
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&self) -> Result<Exit, Error> {
+        Ok(wait_pidfd(self.pidfd.as_fd()).during("waitid", self.pid)?)
+    }
+}
+
+impl Drop for Spawned<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            // It may have died already; then there is only the zombie left to reap.
+            let _ = pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+            let _ = wait_pidfd(self.pidfd.as_fd());
+        }
+    }
+}
+
+/// Waits until the program behind `socket` was executed; `plan` gives steps and name for the message of a failure.
+pub(super) fn await_exec(
+    socket: BorrowedFd,
+    plan: impl FnOnce() -> (Vec<Step>, String),
+) -> Result<(), Error> {
+    match sync::receive(socket).during("recvmsg", "init")? {
+        None => Ok(()),
+        Some(packet) if packet.kind == Kind::Fail => {
+            let (steps, name) = plan();
+            Err(failure(&steps, &name, &packet))
+        }
+        Some(_) => Err(Error::Protocol),
+    }
+}
+
+/// Runs hooks of the runtime's side, up to the first that fails.
+pub fn run_hooks<'h>(
+    hooks: impl IntoIterator<Item = &'h HookPlan>,
+    state: &[u8],
+    dir: &std::ffi::CStr,
+) -> Result<(), Error> {
+    hooks.into_iter().try_for_each(|hook| {
+        let mut said = Text::default();
+        hooks::run(&Prepared::new(hook), state, &Setting { dir, caps: None }, &mut said)
+            .map_err(|outcome| hook_error(hook, outcome, &said))
+    })
+}
+
+fn hook_error(hook: &HookPlan, outcome: Outcome, said: &Text) -> Error {
+    Error::Hook {
+        at: hook.at.clone(),
+        path: hook.path.to_string(),
+        outcome,
+        said: String::from_utf8_lossy(said.as_bytes()).into_owned(),
+    }
+}
+
+/// What a failed step means to the user.
+fn failure(steps: &[Step], name: &str, packet: &Packet) -> Error {
+    let errno = Errno::from_raw(packet.number);
+    let Some(step) = steps.len().checked_sub(packet.step.into()).and_then(|index| steps.get(index)) else {
+        return Error::Protocol;
+    };
+    match &step.op {
+        Op::FindProgram | Op::Exec => Error::Program { name: name.to_owned(), errno },
+        Op::RunHooks { hooks, .. } => {
+            let index = usize::try_from(packet.detail >> 20).unwrap_or(0);
+            match hooks.get(index) {
+                Some(hook) => hook_error(hook, Outcome::decode(errno, packet.detail), &packet.text),
+                None => Error::Protocol,
+            }
+        }
+        op => Error::Step {
+            at: step.at.clone(),
+            doing: op.to_string(),
+            op: Box::new(op.clone()),
+            errno,
+            said: String::from_utf8_lossy(packet.text.as_bytes()).into_owned(),
+        },
+    }
+}
+
+/// Gives the seccomp listener to the agent that the profile names.
+fn hand_over(asked: &Asked, pid: i32, listener: Option<OwnedFd>) -> Result<(), Error> {
+    let agent = asked.seccomp.and_then(|plan| plan.listener.as_ref());
+    let (Some(agent), Some(listener)) = (agent, listener) else { return Err(Error::Protocol) };
+    let state: serde_json::Value =
+        serde_json::from_slice(&(asked.state)(Moment::Creating, pid)).map_err(|_| Error::Protocol)?;
+    let document = serde_json::json!({
+        "ociVersion": crate::spec::OCI_VERSION,
+        "fds": ["seccompFd"],
+        "pid": pid,
+        "metadata": agent.metadata,
+        "state": state,
+    });
+    Ok(notify::hand_over(&agent.path, document.to_string().as_bytes(), listener.as_fd())?)
+}
