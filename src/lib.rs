@@ -11,6 +11,7 @@ pub mod error;
 pub mod log;
 pub mod plan;
 pub mod rootfs;
+pub mod seccomp;
 pub mod spec;
 pub mod state;
 pub mod sys;

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
+use serde::{Deserialize, Serialize};
 
 use super::print;
 use crate::error::Cause;
 use crate::plan;
+use crate::seccomp;
 use crate::spec::{self, words};
 
 type Words = &'static [&'static str];
@@ -66,7 +69,7 @@ struct Seccomp {
     operators: Words,
     archs: Words,
     known_flags: Words,
-    supported_flags: Words,
+    supported_flags: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +120,7 @@ impl Linux {
                 operators: words::<spec::Operator>(),
                 archs: words::<spec::Arch>(),
                 known_flags: flags,
-                supported_flags: flags,
+                supported_flags: supported(flags),
             },
             apparmor: Enabled { enabled: true },
             selinux: Enabled { enabled: true },
@@ -130,6 +133,13 @@ impl Linux {
             net_devices: Enabled { enabled: false },
         }
     }
+}
+
+/// The filter flags that the running kernel takes: the one list that the specification wants of the host.
+fn supported(flags: Words) -> Vec<&'static str> {
+    let known =
+        |word: &str| spec::FilterFlag::deserialize(word.into_deserializer()).map_err(|_: ValueError| ());
+    flags.iter().copied().filter(|word| known(word).is_ok_and(seccomp::supports)).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod options;
 mod process;
 mod rootfs;
 mod schedule;
+pub mod seccomp;
 mod sysctl;
 mod text;
 mod validate;
@@ -32,6 +33,7 @@ pub use mount::{Attach, Attrs, Idmap, NewFs, Open, Param, PropagationChange, Rem
 pub use op::{Console, DeviceNode, Identity, Op, RlimitPlan, Slot, Step};
 pub use options::names as mount_option_names;
 pub use process::Program;
+pub use seccomp::SeccompPlan;
 pub use text::Text;
 
 use crate::spec::{NamespaceKind, Spec};
@@ -165,8 +167,9 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
 /// The seccomp profile, if there is one.
 fn seccomp_of(spec: &Spec, out: &mut Builder) -> Result<Option<SeccompPlan>, Error> {
     let Some(profile) = &spec.linux.seccomp else { return Ok(None) };
-    let _ = (profile, out);
-    Ok(None)
+    let mut plan = SeccompPlan::compile(profile)?;
+    out.warnings.append(&mut plan.warnings);
+    Ok(Some(plan))
 }
 // TEMPORARY until they land
 #[derive(Debug, Clone, Default, Serialize)]
@@ -178,10 +181,6 @@ impl CgroupPlan {
     pub fn v1_path(&self, _: usize) -> Option<&Path> {
         None
     }
-}
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct SeccompPlan {
-    pub listener: Option<()>,
 }
 mod limits {
     pub fn compile(

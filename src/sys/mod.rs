@@ -16,6 +16,7 @@ pub mod host;
 pub mod mount;
 pub mod net;
 pub mod sched;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod tty;
