@@ -5,11 +5,13 @@
 //! `rootfs`, `cgroups` and `seccomp`, and `sys` makes the system calls. Nothing imports upwards;
 //! docs/architecture.md draws it.
 
+pub mod cgroups;
 pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod log;
 pub mod plan;
+pub mod process;
 pub mod rootfs;
 pub mod seccomp;
 pub mod spec;

@@ -48,4 +48,22 @@ impl CgroupLayout {
     pub fn is_v2(&self) -> bool {
         self.v1.is_empty() && self.v2.is_some()
     }
+
+    /// Whether some hierarchy offers `controller`; `cgroup` stands for what every v2 cgroup has.
+    #[must_use]
+    pub fn offers(&self, controller: &str) -> bool {
+        self.v1.iter().any(|hierarchy| hierarchy.has(controller)) || self.offers_v2(controller)
+    }
+
+    /// Whether the v2 hierarchy offers `controller`.
+    #[must_use]
+    pub fn offers_v2(&self, controller: &str) -> bool {
+        self.v2.as_ref().is_some_and(|v2| controller == "cgroup" || v2.has(controller))
+    }
+}
+
+impl Hierarchy {
+    fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|own| own == controller)
+    }
 }

@@ -2,11 +2,15 @@
 //!
 //! The parent acts on [`ParentPlan`], the container's init walks [`ChildPlan`]; neither looks at the document again.
 
+pub mod cgroup;
+mod devices;
 mod error;
 mod exec;
 mod facts;
 mod hooks;
 mod ids;
+mod limit_values;
+mod limits;
 mod mount;
 mod mounts;
 mod namespaces;
@@ -24,11 +28,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use cgroup::{CgroupDir, CgroupPlan, CgroupUpdate, DevicePolicy};
+pub use devices::{Access, DeviceKind, DeviceList, DeviceRule};
 pub use error::Error;
 pub use exec::{ExecPlan, compile as compile_exec};
 pub use facts::{CgroupLayout, Hierarchy, HostFacts};
 pub use hooks::{HookPlan, poststart, poststop};
 pub use ids::{IdMaps, map_text};
+pub use limits::{Absent, Write};
 pub use mount::{Attach, Attrs, Idmap, NewFs, Open, Param, PropagationChange, Remount, Target, Tree};
 pub use op::{Console, DeviceNode, Identity, Op, RlimitPlan, Slot, Step};
 pub use options::names as mount_option_names;
@@ -133,7 +140,7 @@ impl Builder {
 pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan, Error> {
     let mut out = Builder::default();
     validate::document(spec, &mut out)?;
-    let cgroup = limits::compile(spec, request.id, facts)?;
+    let cgroup = cgroup::compile(request.id, &spec.linux, facts)?;
     let seccomp = seccomp_of(spec, &mut out)?;
     let hooks = hooks::compile(&spec.hooks)?;
     let namespaces = namespaces::compile(spec, &mut out)?;
@@ -167,27 +174,7 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
 /// The seccomp profile, if there is one.
 fn seccomp_of(spec: &Spec, out: &mut Builder) -> Result<Option<SeccompPlan>, Error> {
     let Some(profile) = &spec.linux.seccomp else { return Ok(None) };
-    let mut plan = SeccompPlan::compile(profile)?;
-    out.warnings.append(&mut plan.warnings);
+    let plan = SeccompPlan::compile(profile)?;
+    plan.warnings.iter().for_each(|warning| out.warn(warning));
     Ok(Some(plan))
-}
-// TEMPORARY until they land
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct CgroupPlan;
-impl CgroupPlan {
-    pub fn v2_path(&self) -> Option<&Path> {
-        None
-    }
-    pub fn v1_path(&self, _: usize) -> Option<&Path> {
-        None
-    }
-}
-mod limits {
-    pub fn compile(
-        _: &super::Spec,
-        _: &str,
-        _: &super::HostFacts,
-    ) -> Result<super::CgroupPlan, super::Error> {
-        Ok(super::CgroupPlan)
-    }
 }

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "the kernel's interface; every block states why it is sound")]
 #![allow(clippy::useless_conversion, reason = "some integer types differ between C libraries")]
 
+pub mod bpf;
 pub mod clone;
 pub mod cred;
 mod error;

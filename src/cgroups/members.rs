@@ -1,0 +1,109 @@
+//! The processes of a cgroup: listing, signalling and killing them.
+
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Cgroup, Error, file};
+use crate::plan::cgroup::Version;
+use crate::sys::Errno;
+
+/// Rounds of listing and killing on hosts without cgroup.kill; a fork bomb is caught frozen, so few are needed.
+const ROUNDS: usize = 20;
+
+impl Cgroup {
+    /// Every process of the container, nested cgroups included, by host pid.
+    pub fn pids(&self) -> Result<Vec<i32>, Error> {
+        match self.v2().or_else(|| self.dirs.first()) {
+            Some(dir) => pids_below(&dir.path),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Sends a signal to every process of the container.
+    pub fn signal_all(&self, signal: Signal) -> Result<(), Error> {
+        for pid in self.pids()? {
+            // One that has ended meanwhile needs no signal.
+            match kill(Pid::from_raw(pid), signal) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => {
+                    return Err(Error::Call(crate::sys::Error {
+                        call: "kill",
+                        what: format!("{pid}, {signal}"),
+                        errno,
+                    }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills every process of the container, also while it is frozen or forks; does not wait for their end.
+    pub fn kill(&self) -> Result<(), Error> {
+        let killed = match self.v2() {
+            // Linux 5.14
+            Some(dir) => match file::try_write(&dir.file("cgroup.kill"), "1") {
+                Ok(()) | Err(Errno::ENODEV) => true,
+                Err(Errno::ENOENT | Errno::EOPNOTSUPP) => false,
+                Err(errno) => {
+                    return Err(Error::Write { file: dir.file("cgroup.kill"), value: "1".to_owned(), errno });
+                }
+            },
+            None => false,
+        };
+        if !killed {
+            self.kill_by_rounds()?;
+        }
+        // A task frozen by v1 dies only when thawed; v2 lets it die as it is.
+        match self.with("freezer") {
+            Some(dir) if dir.version == Version::V1 => dir.set_v1_state("THAWED"),
+            _ => Ok(()),
+        }
+    }
+
+    fn kill_by_rounds(&self) -> Result<(), Error> {
+        for _ in 0..ROUNDS {
+            // Best effort: what cannot be frozen can still be killed.
+            self.freeze().ok();
+            let killed = self.signal_all(Signal::SIGKILL);
+            self.thaw()?;
+            killed?;
+            if self.pids()?.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every process of a cgroup and those below it; none if it has gone.
+pub(super) fn pids_below(dir: &Path) -> Result<Vec<i32>, Error> {
+    let mut pids = Vec::new();
+    collect(dir, &mut pids)?;
+    Ok(pids)
+}
+
+fn collect(dir: &Path, pids: &mut Vec<i32>) -> Result<(), Error> {
+    let text = match file::try_read(&dir.join("cgroup.procs")) {
+        Ok(text) => text,
+        Err(Errno::ENOENT | Errno::ENODEV) => return Ok(()),
+        // A threaded cgroup has threads of processes that are listed further up.
+        Err(Errno::EOPNOTSUPP) => String::new(),
+        Err(errno) => return Err(Error::Read { file: dir.join("cgroup.procs"), errno }),
+    };
+    pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+    children(dir)?.iter().try_for_each(|child| collect(child, pids))
+}
+
+/// The cgroups right below one.
+pub(super) fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
+    let failed = |errno: Errno| Error::Read { file: dir.to_owned(), errno };
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => return Err(failed(Errno::from_raw(err.raw_os_error().unwrap_or(0)))),
+    };
+    let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    Ok(entries.flatten().filter(is_dir).map(|entry| entry.path()).collect())
+}

@@ -1,0 +1,67 @@
+//! Removing the container's cgroup, with the cgroups that the container made inside.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::freezer::await_event;
+use super::{Cgroup, Dir, Error, members};
+use crate::plan::cgroup::Version;
+use crate::sys::Errno;
+
+/// How long killed processes may take to leave; freeing their memory is what takes time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Cgroup {
+    /// Removes every directory, waiting for killed processes to leave, and the parents made with it that are empty.
+    ///
+    /// A directory in which processes stay survives and is the error; the others go all the same.
+    pub fn remove(&self) -> Result<(), Error> {
+        let start = Instant::now();
+        let mut first = Ok(());
+        for dir in &self.dirs {
+            let removed = dir.remove(start);
+            first = first.and(removed);
+        }
+        first
+    }
+}
+
+impl Dir {
+    fn remove(&self, start: Instant) -> Result<(), Error> {
+        remove_tree(&self.path, self.version, start)?;
+        self.path.ancestors().take(self.made).skip(1).try_for_each(rmdir).ok();
+        Ok(())
+    }
+}
+
+/// rmdir(2); one that is not there counts as removed.
+pub(super) fn rmdir(dir: &Path) -> Result<(), Errno> {
+    match std::fs::remove_dir(dir) {
+        Ok(()) => Ok(()),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(err) => Err(Errno::from_raw(err.raw_os_error().unwrap_or(0))),
+    }
+}
+
+/// Depth first; the common case of an empty cgroup takes one call.
+fn remove_tree(dir: &Path, version: Version, start: Instant) -> Result<(), Error> {
+    let mut pause = Duration::from_micros(200);
+    loop {
+        match rmdir(dir) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EBUSY) if start.elapsed() < PATIENCE => {}
+            Err(errno) => return Err(Error::Remove { dir: dir.to_owned(), errno }),
+        }
+        members::children(dir)?.iter().try_for_each(|child| remove_tree(child, version, start))?;
+        match version {
+            Version::V2 => {
+                let left = PATIENCE.saturating_sub(start.elapsed());
+                await_event(dir, "populated 0", left)?;
+            }
+            // v1 tells nobody when the last process has left.
+            Version::V1 => {}
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}

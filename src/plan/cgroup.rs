@@ -1,0 +1,271 @@
+//! The container's cgroup as data: where it lies in each hierarchy, what is written there, which devices it may use.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::devices::{self, DeviceList, DeviceRule};
+use super::limits::{self, Write};
+use super::{CgroupLayout, Error, Hierarchy, HostFacts};
+use crate::spec::{Linux, Resources};
+
+/// What to make before the container's first process exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CgroupPlan {
+    /// One directory for each hierarchy.
+    pub dirs: Vec<CgroupDir>,
+    /// Limits, in order.
+    pub writes: Vec<Write>,
+    /// Device rules; `None` where they cannot be set (rootless) or nothing can enforce them.
+    pub devices: Option<DevicePolicy>,
+    /// Nothing in the document needs a cgroup, and the caller may lack the right to make one.
+    pub dispensable: bool,
+}
+
+/// Where the container's cgroup lies in one hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CgroupDir {
+    /// Which interface the hierarchy has.
+    pub version: Version,
+    /// v1: what is mounted here. v2: what the hierarchy's root offers.
+    pub controllers: Vec<String>,
+    /// Where the hierarchy is mounted.
+    pub mount: PathBuf,
+    /// The cgroup's directory.
+    pub path: PathBuf,
+    /// Whether the hierarchy is this host's only one, so that its controllers are ours to hand down.
+    pub whole: bool,
+}
+
+impl CgroupPlan {
+    /// The directory in the v2 hierarchy.
+    #[must_use]
+    pub fn v2_path(&self) -> Option<&Path> {
+        self.dirs.iter().find(|dir| dir.version == Version::V2).map(|dir| dir.path.as_path())
+    }
+
+    /// The directory in the v1 hierarchy of that number in [`CgroupLayout::v1`].
+    #[must_use]
+    pub fn v1_path(&self, index: usize) -> Option<&Path> {
+        self.dirs.get(index).filter(|dir| dir.version == Version::V1).map(|dir| dir.path.as_path())
+    }
+}
+
+/// The kernel's two interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Version {
+    /// A hierarchy for each controller or group of them.
+    V1,
+    /// The unified hierarchy.
+    V2,
+}
+
+/// Device rules in the form that this host enforces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum DevicePolicy {
+    /// The v1 controller.
+    List(DeviceList),
+    /// A v2 device program: ordered rules, the last match wins, no match denies.
+    Program(Vec<DeviceRule>),
+}
+
+/// What `update` changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CgroupUpdate {
+    /// Limits, in order.
+    pub writes: Vec<Write>,
+    /// Device rules, when the document has any.
+    pub devices: Option<DevicePolicy>,
+    /// `memory.checkBeforeUpdate`: the update is refused unless present usage is below this many bytes.
+    pub usage_below: Option<u64>,
+}
+
+/// Compiles `linux.cgroupsPath` and `linux.resources` of container `id`.
+pub fn compile(id: &str, linux: &Linux, facts: &HostFacts) -> Result<CgroupPlan, Error> {
+    let layout = &facts.cgroups;
+    let dirs = dirs(id, linux.cgroups_path.as_deref(), layout)?;
+    let mut plan = CgroupPlan { dirs, ..CgroupPlan::default() };
+    let none = Resources::default();
+    let resources = linux.resources.as_ref().unwrap_or(&none);
+    plan.writes = limits::writes(resources, layout, "linux.resources")?;
+    plan.devices = policy(resources, facts, "linux.resources")?;
+    plan.dispensable = is_rootless(facts)
+        && linux.cgroups_path.as_deref().unwrap_or_default().is_empty()
+        && plan.writes.iter().all(|write| write.fresh);
+    Ok(plan)
+}
+
+/// Compiles the document of `update --resources`, merged by the caller with what the container was created with.
+pub fn update(resources: &Resources, facts: &HostFacts) -> Result<CgroupUpdate, Error> {
+    let writes = limits::writes(resources, &facts.cgroups, "resources")?;
+    let devices = if resources.devices.is_empty() { None } else { policy(resources, facts, "resources")? };
+    let memory = resources.memory.as_ref().filter(|memory| memory.check_before_update == Some(true));
+    let limits = memory.map(|memory| [memory.limit, memory.swap]).unwrap_or_default();
+    let limits = limits.into_iter().flatten().filter_map(|limit| u64::try_from(limit).ok());
+    Ok(CgroupUpdate { writes, devices, usage_below: limits.filter(|limit| *limit > 0).min() })
+}
+
+fn is_rootless(facts: &HostFacts) -> bool {
+    facts.euid != 0 || facts.in_user_ns
+}
+
+/// Devices are denied unless listed, also when the document lists none.
+fn policy(resources: &Resources, facts: &HostFacts, at: &str) -> Result<Option<DevicePolicy>, Error> {
+    let rules = devices::rules(&resources.devices, at)?;
+    let layout = &facts.cgroups;
+    // Neither the v1 files nor the program load are open to a user namespace, whose devices are the kernel's affair:
+    // it lets nobody make a device node there.
+    if is_rootless(facts) {
+        return Ok(None);
+    }
+    if layout.offers("devices") {
+        return DeviceList::fold(&rules, at).map(|list| Some(DevicePolicy::List(list)));
+    }
+    if layout.v2.is_some() {
+        return Ok(Some(DevicePolicy::Program(rules)));
+    }
+    if resources.devices.is_empty() {
+        return Ok(None);
+    }
+    Err(Error::new(
+        format!("{at}.devices"),
+        "nothing on this host can enforce device rules: no cgroup hierarchy is mounted",
+    )
+    .hint("mount cgroup2 at /sys/fs/cgroup or remove the rules"))
+}
+
+fn dirs(id: &str, path: Option<&str>, layout: &CgroupLayout) -> Result<Vec<CgroupDir>, Error> {
+    let whole = layout.is_v2();
+    let v1 = layout.v1.iter().map(|hierarchy| (Version::V1, hierarchy));
+    let v2 = layout.v2.iter().map(|hierarchy| (Version::V2, hierarchy));
+    let dir = |(version, hierarchy): (Version, &Hierarchy)| {
+        Ok(CgroupDir {
+            version,
+            controllers: hierarchy.controllers.clone(),
+            mount: hierarchy.mount.clone(),
+            path: hierarchy.mount.join(locate(id, path.unwrap_or_default(), &hierarchy.own, whole)?),
+            whole: whole && version == Version::V2,
+        })
+    };
+    v1.chain(v2).map(dir).collect()
+}
+
+/// The cgroup's path, relative to the mount: an absolute one lies right below it, a relative one (by default the id)
+/// beside or below the caller's cgroup.
+fn locate(id: &str, path: &str, own: &str, whole: bool) -> Result<String, Error> {
+    let at = "linux.cgroupsPath";
+    if path.contains(['\0', '\n']) {
+        return Err(Error::new(at, format!("{path:?} holds a character that no cgroup name may hold")));
+    }
+    let below = clean(if path.is_empty() { id } else { path });
+    if below.is_empty() {
+        return Err(Error::new(
+            at,
+            format!("{path:?} is the root of the hierarchy, which is not the container's"),
+        )
+        .hint("name a cgroup of its own, such as /containers/ID"));
+    }
+    if path.starts_with('/') {
+        return Ok(below);
+    }
+    // The caller's own v2 cgroup has processes (the caller) and so cannot hand controllers to a child.
+    let base = if whole { own.rsplit_once('/').map_or("", |(parent, _)| parent) } else { own };
+    Ok(format!("{base}/{below}").trim_start_matches('/').to_owned())
+}
+
+/// Resolves `.` and `..` by the text, never above the root; no slash at either end.
+#[must_use]
+pub fn clean(path: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    names.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hierarchy(mount: &str, controller: &str, own: &str) -> Hierarchy {
+        Hierarchy { controllers: vec![controller.to_owned()], mount: mount.into(), own: own.to_owned() }
+    }
+
+    fn v2_facts(own: &str) -> HostFacts {
+        let v2 = Some(hierarchy("/sys/fs/cgroup", "memory", own));
+        HostFacts { cgroups: CgroupLayout { v1: vec![], v2 }, ..HostFacts::default() }
+    }
+
+    fn hybrid_facts() -> HostFacts {
+        let v1 = vec![hierarchy("/c/memory", "memory", "/user"), hierarchy("/c/devices", "devices", "/")];
+        let v2 = Some(hierarchy("/c/unified", "hugetlb", "/"));
+        HostFacts { cgroups: CgroupLayout { v1, v2 }, ..HostFacts::default() }
+    }
+
+    fn paths(path: Option<&str>, facts: &HostFacts) -> Result<Vec<String>, Error> {
+        let linux = Linux { cgroups_path: path.map(str::to_owned), ..Linux::default() };
+        let dir = |dir: CgroupDir| dir.path.display().to_string();
+        Ok(compile("web", &linux, facts)?.dirs.into_iter().map(dir).collect())
+    }
+
+    #[test]
+    fn an_absolute_path_lies_below_every_mount() {
+        let expected = ["/c/memory/a/b", "/c/devices/a/b", "/c/unified/a/b"];
+        assert_eq!(paths(Some("/a//./x/../b/"), &hybrid_facts()).unwrap(), expected);
+        assert_eq!(paths(Some("/../../a/b"), &hybrid_facts()).unwrap(), expected);
+        assert_eq!(paths(Some("/a/b"), &v2_facts("/user/me")).unwrap(), ["/sys/fs/cgroup/a/b"]);
+    }
+
+    #[test]
+    fn a_relative_path_lies_below_the_caller_on_v1_and_beside_it_on_v2() {
+        let expected = ["/c/memory/user/a", "/c/devices/a", "/c/unified/a"];
+        assert_eq!(paths(Some("../a"), &hybrid_facts()).unwrap(), expected);
+        assert_eq!(paths(None, &v2_facts("/user/me")).unwrap(), ["/sys/fs/cgroup/user/web"]);
+        assert_eq!(paths(Some(""), &v2_facts("/")).unwrap(), ["/sys/fs/cgroup/web"]);
+        assert_eq!(paths(Some("s:p:n"), &v2_facts("/me")).unwrap(), ["/sys/fs/cgroup/s:p:n"]);
+    }
+
+    #[test]
+    fn a_path_that_is_the_root_or_no_name_is_refused() {
+        for path in ["/", "/..", ".", "a\nb", "a\0b"] {
+            assert_eq!(paths(Some(path), &v2_facts("/")).expect_err(path).at, "linux.cgroupsPath");
+        }
+    }
+
+    #[test]
+    fn devices_take_the_form_that_the_host_enforces() {
+        let policy = |facts: &HostFacts| compile("web", &Linux::default(), facts).unwrap().devices;
+        assert!(matches!(policy(&v2_facts("/")), Some(DevicePolicy::Program(rules)) if rules.len() == 11));
+        assert!(matches!(policy(&hybrid_facts()), Some(DevicePolicy::List(list)) if !list.allow));
+        assert_eq!(policy(&HostFacts { in_user_ns: true, ..v2_facts("/") }), None);
+        assert_eq!(policy(&HostFacts::default()), None);
+    }
+
+    #[test]
+    fn only_a_rootless_container_without_wishes_can_do_without_a_cgroup() {
+        let user = HostFacts { euid: 1000, ..v2_facts("/") };
+        let dispensable = |linux: &str, facts: &HostFacts| {
+            compile("web", &serde_json::from_str(linux).unwrap(), facts).unwrap().dispensable
+        };
+        assert!(dispensable("{}", &user));
+        assert!(!dispensable("{}", &v2_facts("/")));
+        assert!(!dispensable(r#"{"cgroupsPath": "/a"}"#, &user));
+        assert!(!dispensable(r#"{"resources": {"memory": {"limit": 4096}}}"#, &user));
+        assert!(dispensable(r#"{"resources": {"memory": {"limit": -1}}}"#, &user));
+    }
+
+    #[test]
+    fn an_update_touches_devices_only_when_told_to_and_knows_its_lowest_limit() {
+        let update = |json: &str| update(&serde_json::from_str(json).unwrap(), &v2_facts("/")).unwrap();
+        let checked = update(r#"{"memory": {"limit": 500, "swap": 900, "checkBeforeUpdate": true}}"#);
+        assert_eq!((checked.usage_below, checked.devices), (Some(500), None));
+        assert_eq!(update(r#"{"memory": {"limit": -1, "checkBeforeUpdate": true}}"#).usage_below, None);
+        assert!(update(r#"{"devices": [{"allow": true, "access": "r"}]}"#).devices.is_some());
+    }
+}
