@@ -89,7 +89,9 @@ impl Error {
             Self::Open { cause, at, .. } => hint_open(at, cause.errno).to_owned(),
             Self::Step { op, errno, .. } => hint_step(op, *errno).to_owned(),
             Self::Program { errno, .. } => match errno {
-                Errno::ENOENT => "check args[0] and PATH in process.env; the path is looked up inside the root filesystem",
+                Errno::ENOENT => {
+                    "check args[0] and PATH in process.env; the path is looked up inside the root filesystem"
+                }
                 Errno::EACCES => "make the file executable for the container's user",
                 Errno::ENOEXEC => "the file is no program for this machine, or a script without #!",
                 _ => "",
@@ -106,11 +108,15 @@ impl Error {
 
 fn hint_open(at: &str, errno: Errno) -> &'static str {
     match errno {
-        Errno::ENOENT if at == "root.path" => "the root filesystem must exist; a relative path counts from the bundle",
+        Errno::ENOENT if at == "root.path" => {
+            "the root filesystem must exist; a relative path counts from the bundle"
+        }
         Errno::ENOENT if at.starts_with("mounts") => "create the source on the host, or remove the mount",
         Errno::ENOTDIR if at == "root.path" => "the root filesystem must be a directory",
         Errno::ENOTTY => "the file is no namespace: use one of /proc/PID/ns/",
-        Errno::EINVAL if at.starts_with("mounts") => "is the source's filesystem able to do this (unbindable, no idmapping)?",
+        Errno::EINVAL if at.starts_with("mounts") => {
+            "is the source's filesystem able to do this (unbindable, no idmapping)?"
+        }
         _ => "",
     }
 }
@@ -118,10 +124,16 @@ fn hint_open(at: &str, errno: Errno) -> &'static str {
 /// Hints by operation and errno.
 fn hint_step(op: &Op, errno: Errno) -> &'static str {
     match (op, errno) {
-        (Op::NewFs(_), Errno::EINVAL) => "an option that this filesystem does not know, or a value that it refuses",
+        (Op::NewFs(_), Errno::EINVAL) => {
+            "an option that this filesystem does not know, or a value that it refuses"
+        }
         (Op::NewFs(_), Errno::ENODEV) => "this kernel does not have that filesystem",
-        (Op::NewFs(new), Errno::EPERM) if new.fs.to_bytes() == b"sysfs" => "sysfs needs a network namespace of the container's own: bind /sys instead",
-        (Op::NewFs(_) | Op::Attach(_), Errno::EPERM) => "a mount over /proc is refused unless it is one of the files that may be covered",
+        (Op::NewFs(new), Errno::EPERM) if new.fs.to_bytes() == b"sysfs" => {
+            "sysfs needs a network namespace of the container's own: bind /sys instead"
+        }
+        (Op::NewFs(_) | Op::Attach(_), Errno::EPERM) => {
+            "a mount over /proc is refused unless it is one of the files that may be covered"
+        }
         (Op::NewFs(_) | Op::Attach(_), Errno::ELOOP) => "the target is a symbolic link where none is allowed",
         (Op::Attach(_) | Op::NewFs(_), Errno::ENOTDIR) => "a directory goes on a directory, a file on a file",
         (Op::Device(_), Errno::EEXIST) => "something else is at that place in the root filesystem: remove it",
@@ -129,11 +141,17 @@ fn hint_step(op: &Op, errno: Errno) -> &'static str {
         (Op::Rlimit(_), Errno::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Op::Sysctl { .. }, Errno::ENOENT) => "this kernel does not have that parameter",
         (Op::Sysctl { .. }, Errno::EINVAL) => "the kernel refuses the value",
-        (Op::Cwd { .. }, Errno::EXDEV | Errno::ENOENT) => "the working directory must be inside the root filesystem",
+        (Op::Cwd { .. }, Errno::EXDEV | Errno::ENOENT) => {
+            "the working directory must be inside the root filesystem"
+        }
         (Op::Identity(_), Errno::EINVAL) => "the id is not mapped in linux.uidMappings or linux.gidMappings",
-        (Op::Identity(_), Errno::EPERM) => "supplementary groups need setgroups(2), which this user namespace denies",
+        (Op::Identity(_), Errno::EPERM) => {
+            "supplementary groups need setgroups(2), which this user namespace denies"
+        }
         (Op::Seccomp, Errno::EINVAL) => "this kernel does not know one of the filter's flags",
-        (Op::PivotRoot, Errno::EINVAL) => "the host's root cannot be pivoted away from (an initramfs?): use --no-pivot",
+        (Op::PivotRoot, Errno::EINVAL) => {
+            "the host's root cannot be pivoted away from (an initramfs?): use --no-pivot"
+        }
         _ => "",
     }
 }

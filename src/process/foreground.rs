@@ -44,7 +44,8 @@ impl Foreground {
                 Err(Errno::EINTR) => continue,
                 result => result.map(drop).during("poll", "the program's signals and terminal")?,
             }
-            let ready: Vec<PollFlags> = fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
+            let ready: Vec<PollFlags> =
+                fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
             drop(fds);
             if let Some(terminal) = &mut terminal {
                 terminal.relay(&ready[1..]);
@@ -68,7 +69,9 @@ impl Foreground {
             let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
             match signal {
                 libc::SIGCHLD => ended = ended.or(reap(program.pid())),
-                libc::SIGWINCH if terminal.is_some() => terminal.iter_mut().for_each(|terminal| terminal.resize()),
+                libc::SIGWINCH if terminal.is_some() => {
+                    terminal.iter_mut().for_each(|terminal| terminal.resize())
+                }
                 // The kernel's own remarks about our terminal and sockets are not meant for the program.
                 libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
                 // A program that ended meanwhile does not mind.
@@ -81,5 +84,6 @@ impl Foreground {
 
 /// Reaps everything that has ended; returns how `pid` did, if it is among it.
 fn reap(pid: i32) -> Option<Exit> {
-    std::iter::from_fn(reap_any).fold(None, |ended, (dead, exit)| if dead == pid { Some(exit) } else { ended })
+    std::iter::from_fn(reap_any)
+        .fold(None, |ended, (dead, exit)| if dead == pid { Some(exit) } else { ended })
 }

@@ -120,7 +120,8 @@ pub fn run(hook: &Prepared, state: &[u8], setting: &Setting, said: &mut Text) ->
 
 /// In the cloned process: becomes the hook, or says why not and ends.
 fn become_hook(hook: &Prepared, stdin: OwnedFd, stdout: OwnedFd, setting: &Setting) -> ! {
-    let failed = prepare(stdin, stdout, setting).err().unwrap_or_else(|| execve(&hook.path, &hook.argv, &hook.envp));
+    let failed =
+        prepare(stdin, stdout, setting).err().unwrap_or_else(|| execve(&hook.path, &hook.argv, &hook.envp));
     for part in [b"cannot execute ", hook.path.to_bytes(), b": ", failed.desc().as_bytes()] {
         let _ = nix::unistd::write(std::io::stderr(), part);
     }
@@ -252,7 +253,9 @@ mod tests {
 
     #[test]
     fn outcomes_survive_the_packet() {
-        for outcome in [Outcome::System(Errno::ENOENT), Outcome::Exit(3), Outcome::Signal(9), Outcome::Timeout] {
+        for outcome in
+            [Outcome::System(Errno::ENOENT), Outcome::Exit(3), Outcome::Signal(9), Outcome::Timeout]
+        {
             let (errno, detail) = outcome.encode();
             assert_eq!(Outcome::decode(errno, detail), outcome);
         }

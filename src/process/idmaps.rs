@@ -26,8 +26,9 @@ pub fn namespace(maps: &IdMaps) -> Result<OwnedFd, Error> {
         }
         Clone::Parent { pid, pidfd } => {
             let path = format!("/proc/{pid}/ns/user");
-            let opened = write(pid, maps)
-                .and_then(|()| std::fs::File::open(&path).map_err(errno_of).during("open", &path));
+            let opened = write(pid, maps).and_then(|()| {
+                std::fs::File::open(&path).map_err(|err| errno_of(&err)).during("open", &path)
+            });
             let _ = pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL);
             wait_pidfd(pidfd.as_fd()).during("waitid", pid)?;
             Ok(opened?.into())
@@ -36,6 +37,6 @@ pub fn namespace(maps: &IdMaps) -> Result<OwnedFd, Error> {
 }
 
 /// The errno inside an I/O error.
-pub fn errno_of(err: std::io::Error) -> Errno {
+pub fn errno_of(err: &std::io::Error) -> Errno {
     err.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

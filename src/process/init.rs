@@ -178,12 +178,12 @@ impl<'p> Init<'p> {
     /// Steps that build namespaces and the root filesystem; `None` for any other.
     fn apply_surroundings(&mut self, op: &Op, why: &mut Why) -> Option<Result<(), Errno>> {
         Some(match op {
-            Op::JoinNamespace { kind, slot } => {
-                self.slot(*slot).and_then(|fd| setns(fd, kind.clone_flag()))
-            }
+            Op::JoinNamespace { kind, slot } => self.slot(*slot).and_then(|fd| setns(fd, kind.clone_flag())),
             Op::JoinContainer { flags } => self.join_container(*flags),
             Op::NewTimeNamespace { offsets } => new_time_namespace(offsets),
-            Op::JoinCgroups => self.tasks.iter().try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop)),
+            Op::JoinCgroups => {
+                self.tasks.iter().try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop))
+            }
             Op::NewCgroupNamespace => unshare(libc::CLONE_NEWCGROUP),
             Op::LoopbackUp => net::loopback_up(),
             Op::IsolateMounts => self.root.isolate(),
@@ -192,7 +192,9 @@ impl<'p> Init<'p> {
                 let user_ns = new.idmap.and_then(|slot| self.slots.get(slot)).and_then(|fd| fd.as_ref());
                 self.root.new_fs(new, user_ns.map(AsFd::as_fd), &mut |text| why.said.push(text))
             }
-            Op::Attach(attach) => self.take(attach.slot).and_then(|tree| self.root.attach(attach, tree.as_fd())),
+            Op::Attach(attach) => {
+                self.take(attach.slot).and_then(|tree| self.root.attach(attach, tree.as_fd()))
+            }
             Op::Remount(remount) => self.root.remount(remount),
             Op::Symlink { path, to, replace } => self.root.symlink(path, to, *replace),
             Op::Device(node) => self.root.device(node),
@@ -200,7 +202,9 @@ impl<'p> Init<'p> {
             Op::Chroot => self.root.chroot(),
             Op::RootPropagation { changes } => self.root.propagate(changes),
             Op::ReadonlyRoot => self.root.make_readonly(),
-            Op::Hostname { name } => nix::unistd::sethostname(std::ffi::OsStr::new(name.to_str().unwrap_or_default())),
+            Op::Hostname { name } => {
+                nix::unistd::sethostname(std::ffi::OsStr::new(name.to_str().unwrap_or_default()))
+            }
             Op::Domainname { name } => sys::host::set_domainname(name),
             Op::Sysctl { path, value } => self.root.write_sysctl(path, value),
             Op::ExecLabel { file, label } => self.root.write_self(file, label),
@@ -236,7 +240,11 @@ impl<'p> Init<'p> {
     }
 
     fn run_hooks(&mut self, kind: &str, caps: Option<cred::CapSets>, why: &mut Why) -> Result<(), Errno> {
-        let state = if kind == "startContainer" { &mut self.hook_state.created } else { &mut self.hook_state.creating };
+        let state = if kind == "startContainer" {
+            &mut self.hook_state.created
+        } else {
+            &mut self.hook_state.creating
+        };
         fill_in_pid(state, nix::unistd::getpid().as_raw());
         let setting = Setting { dir: c"/", caps };
         for (index, hook) in self.hooks.remove(0).iter().enumerate() {
@@ -275,7 +283,7 @@ impl<'p> Init<'p> {
 
     fn load_filter(&self) -> Result<(), Errno> {
         let filter = self.filter.ok_or(Errno::EINVAL)?;
-        match seccomp::load(&filter.program, filter.flags, filter.wants_listener)? {
+        match seccomp::load(&filter.program, filter.flags)? {
             Some(listener) => sync::send_fd(self.socket.as_fd(), Kind::Listener, 0, listener.as_fd()),
             None => Ok(()),
         }
@@ -355,7 +363,8 @@ fn become_root(drop_groups: bool) -> Result<(), Errno> {
 fn own_stdio(uid: u32) -> Result<(), Errno> {
     for fd in [std::io::stdin().as_fd(), std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
         let Ok(stat) = nix::sys::stat::fstat(fd) else { continue };
-        let null = stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == nix::sys::stat::makedev(1, 3);
+        let null =
+            stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == nix::sys::stat::makedev(1, 3);
         if stat.st_uid == uid || null {
             continue;
         }

@@ -51,7 +51,8 @@ fn namespace(kind: NamespaceKind, path: &Path) -> Result<OwnedFd, crate::sys::Er
     let what = path.display();
     let text = std::ffi::CString::new(path.as_os_str().as_encoded_bytes());
     let text = text.map_err(|_| Errno::EINVAL).during("open", &what)?;
-    let fd = fd::openat2(nix::fcntl::AT_FDCWD, &text, libc::O_RDONLY | libc::O_NONBLOCK, 0, 0).during("open", &what)?;
+    let fd = fd::openat2(nix::fcntl::AT_FDCWD, &text, libc::O_RDONLY | libc::O_NONBLOCK, 0, 0)
+        .during("open", &what)?;
     match crate::sys::clone::namespace_kind(fd.as_fd()) {
         Ok(found) if found == kind.clone_flag() => Ok(fd),
         Ok(_) => Err(Errno::EINVAL).during("ioctl", format_args!("{what}: NS_GET_NSTYPE tells another kind")),

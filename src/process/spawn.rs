@@ -89,7 +89,9 @@ pub fn create<'a>(launch: Launch<'a>) -> Result<Spawned<'a>, Error> {
     let born_in = cgroup.clone_fd()?;
     let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
-    let cloned = in_pid_namespace(join.map(AsFd::as_fd), || clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd)))?;
+    let cloned = in_pid_namespace(join.map(AsFd::as_fd), || {
+        clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd))
+    })?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned::new(pid, pidfd, socket, &plan.child);
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
@@ -98,7 +100,8 @@ pub fn create<'a>(launch: Launch<'a>) -> Result<Spawned<'a>, Error> {
         spawned.say(Kind::Go)?;
     }
     drop(init);
-    let asked = Asked { hooks: &plan.parent.create_hooks, dir: bundle, seccomp: plan.parent.seccomp.as_ref(), state };
+    let asked =
+        Asked { hooks: &plan.parent.create_hooks, dir: bundle, seccomp: plan.parent.seccomp.as_ref(), state };
     spawned.converse(&asked, cgroup)?;
     Ok(spawned)
 }
@@ -113,7 +116,9 @@ pub fn exec<'a>(launch: ExecLaunch<'a>) -> Result<Spawned<'a>, Error> {
         socket: theirs,
         slots: slots::open(&plan.open, sockets)?,
         tasks: cgroup.task_fds()?,
-        container: Some(container.try_clone_to_owned().map_err(idmaps::errno_of).during("dup", "pidfd")?),
+        container: Some(
+            container.try_clone_to_owned().map_err(|err| idmaps::errno_of(&err)).during("dup", "pidfd")?,
+        ),
         filter: filter.as_ref(),
         image: plan.child.program.as_ref().map(Image::new),
         hooks: Vec::new(),
@@ -137,7 +142,9 @@ fn in_pid_namespace(
     clone: impl FnOnce() -> Result<Clone, Errno>,
 ) -> Result<Clone, sys::Error> {
     let Some(namespace) = namespace else { return clone().during("clone3", "") };
-    let own = std::fs::File::open("/proc/self/ns/pid").map_err(idmaps::errno_of).during("open", "/proc/self/ns/pid")?;
+    let own = std::fs::File::open("/proc/self/ns/pid")
+        .map_err(|err| idmaps::errno_of(&err))
+        .during("open", "/proc/self/ns/pid")?;
     setns(namespace, libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID")?;
     let cloned = clone();
     if !matches!(cloned, Ok(Clone::Child)) {
@@ -169,7 +176,8 @@ fn prepare_from_outside(plan: &ParentPlan, slots: &[Option<OwnedFd>], pid: i32) 
         let (Open::Tree(tree), Some(fd)) = (open, slot) else { continue };
         let Some(idmap) = tree.idmap.filter(|idmap| idmap.user_ns.is_none()) else { continue };
         let path = format!("/proc/{pid}/ns/user");
-        let user_ns = std::fs::File::open(&path).map_err(idmaps::errno_of).during("open", &path)?;
+        let user_ns =
+            std::fs::File::open(&path).map_err(|err| idmaps::errno_of(&err)).during("open", &path)?;
         let failed = |cause| Error::Open { at: tree.at.clone(), doing: open.to_string(), cause };
         capture::map_ids(fd.as_fd(), idmap, user_ns.as_fd(), tree).map_err(failed)?;
     }
@@ -213,7 +221,11 @@ impl<'a> Spawned<'a> {
                 Kind::Ready => return Ok(()),
                 Kind::Fail => return Err(failure(self.steps, &self.name, &packet)),
                 Kind::Hooks => {
-                    run_hooks(asked.hooks.iter().map(|(_, hook)| hook), &(asked.state)(Moment::Creating, self.pid), asked.dir)?;
+                    run_hooks(
+                        asked.hooks.iter().map(|(_, hook)| hook),
+                        &(asked.state)(Moment::Creating, self.pid),
+                        asked.dir,
+                    )?;
                     self.say(Kind::HooksDone)?;
                 }
                 Kind::Listener => hand_over(asked, self.pid, packet.fd)?,

@@ -149,7 +149,8 @@ pub fn receive(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
     let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == packet[0]);
     let (Some(kind), true) = (kind, length >= HEADER) else { return Err(Errno::EPROTO) };
     let step = u16::from_ne_bytes([packet[2], packet[3]]);
-    let integer = |at: usize| i32::from_ne_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    let integer =
+        |at: usize| i32::from_ne_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
     let (number, detail) = (integer(4), integer(8));
     let mut text = Text::default();
     text.push(&packet[HEADER..length]);

@@ -51,7 +51,8 @@ impl Terminal {
         let mut master = PollFlags::empty();
         master.set(PollFlags::POLLIN, self.writing);
         master.set(PollFlags::POLLOUT, !self.pending.is_empty());
-        let stdin = if self.reading && self.pending.is_empty() { PollFlags::POLLIN } else { PollFlags::empty() };
+        let stdin =
+            if self.reading && self.pending.is_empty() { PollFlags::POLLIN } else { PollFlags::empty() };
         // A descriptor that is only watched for hang-up would wake us for ever: watch the master twice instead.
         let second = if stdin.is_empty() { self.master.as_fd() } else { STDIN };
         [PollFd::new(self.master.as_fd(), master), PollFd::new(second, stdin)]
@@ -65,7 +66,10 @@ impl Terminal {
         if self.writing && ready[0].intersects(PollFlags::POLLIN | PollFlags::POLLHUP) {
             self.show();
         }
-        if self.reading && self.pending.is_empty() && ready[1].intersects(PollFlags::POLLIN | PollFlags::POLLHUP) {
+        if self.reading
+            && self.pending.is_empty()
+            && ready[1].intersects(PollFlags::POLLIN | PollFlags::POLLHUP)
+        {
             let mut chunk = [0; 4096];
             match nix::unistd::read(STDIN, &mut chunk) {
                 Ok(0) => self.reading = false,

@@ -139,9 +139,7 @@ pub fn exit_now(code: i32) -> ! {
 
 /// NS_GET_NSTYPE (kernel 4.11): the CLONE_NEW* bit of the namespace behind `fd`; ENOTTY for any other file.
 pub fn namespace_kind(fd: BorrowedFd) -> Result<i32, Errno> {
-    const NS_GET_NSTYPE: u32 = 0xb703;
+    const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
     // SAFETY: this ioctl takes no argument.
-    Errno::result(unsafe {
-        libc::ioctl(fd.as_raw_fd(), NS_GET_NSTYPE.try_into().map_err(|_| Errno::EINVAL)?)
-    })
+    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_NSTYPE) })
 }
