@@ -7,7 +7,7 @@ BINDIR  ?= $(PREFIX)/sbin
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run tour test check audit size bench install clean
+.PHONY: help setup build run test check audit size bench install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -20,9 +20,6 @@ build: setup ## the static release binary, as target/hull
 
 run: build ## a real container: Debian's busybox, started by hull
 	@scripts/demo
-
-tour: build ## README.md again, the output of its tour made anew
-	@scripts/tour
 
 test: build ## every test, on real root filesystems
 	@scripts/test
