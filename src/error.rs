@@ -3,11 +3,12 @@
 //! Modules have small enums of their own that carry fields; a verb returns any of them as a [`Cause`] with `?`,
 //! `commands::dispatch` adds what was attempted, and `main` prints the line, once.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::{plan, spec, state, sys};
+use crate::{cgroups, plan, process, spec, state, sys};
 
 /// A verb that failed.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct Error {
     /// The verb and its container, as `create web`.
     pub doing: String,
     /// Why it failed.
-    pub cause: Cause,
+    pub cause: Box<Cause>,
     /// Exit code: 1, or 255 where runc says so.
     pub code: u8,
 }
@@ -35,6 +36,15 @@ pub enum Cause {
     /// The state on disk.
     #[error(transparent)]
     State(#[from] state::Error),
+    /// The cgroup.
+    #[error(transparent)]
+    Cgroup(#[from] cgroups::Error),
+    /// `ps` was given options that leave out the pids.
+    #[error("ps: no column is called PID")]
+    NoPidColumn,
+    /// A process that did not come to be.
+    #[error(transparent)]
+    Process(#[from] process::Error),
     /// The container's status does not allow it. The words are runc's: engines look for them.
     #[error("{0}")]
     Status(&'static str),
@@ -83,13 +93,16 @@ impl Cause {
     }
 
     /// What the user can do about it; empty when the reason says it all.
-    fn hint(&self) -> &str {
+    fn hint(&self) -> Cow<'_, str> {
         match self {
-            Self::Plan(err) => &err.hint,
-            Self::State(err) => err.hint(),
-            Self::NotStopped { .. } => "kill it first, or use --force",
-            Self::ConfigExists(_) => "remove it first",
-            _ => "",
+            Self::Plan(err) => err.hint.as_str().into(),
+            Self::State(err) => err.hint().into(),
+            Self::Cgroup(err) => err.hint().unwrap_or_default().into(),
+            Self::Process(err) => err.hint().into(),
+            Self::NotStopped { .. } => "kill it first, or use --force".into(),
+            Self::ConfigExists(_) => "remove it first".into(),
+            Self::NoPidColumn => "let ps print it, as with -o pid,args".into(),
+            _ => "".into(),
         }
     }
 }
@@ -99,7 +112,7 @@ impl fmt::Display for Error {
         let cause = self.cause.to_string();
         write!(f, "{}: {}", self.doing, cause.trim_end().replace('\n', "; "))?;
         match self.cause.hint() {
-            "" => Ok(()),
+            hint if hint.is_empty() => Ok(()),
             hint => write!(f, " (hint: {hint})"),
         }
     }
@@ -107,6 +120,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
+        Some(&*self.cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_of_what_why_and_what_to_do() {
+        let cause = plan::Error::new("mounts[1].type", "is \"foo\nbar\"").hint("write a type");
+        let error = Error { doing: "create web".into(), cause: Box::new(cause.into()), code: 1 };
+        assert_eq!(error.to_string(), "create web: mounts[1].type: is \"foo; bar\" (hint: write a type)");
+        let error = Error {
+            doing: "pause web".into(),
+            cause: Box::new(Cause::Status("container not running")),
+            code: 1,
+        };
+        assert_eq!(error.to_string(), "pause web: container not running");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
+use serde_json::Value;
 
 use super::values;
 
@@ -139,30 +140,47 @@ fn kill() -> [Arg; 3] {
     ]
 }
 
-fn update() -> [Arg; 19] {
-    let u64s = |name, help| text(name, help).value_parser(value_parser!(u64));
-    let i64s = |name, help| text(name, help).value_parser(value_parser!(i64));
-    [
+/// A flag of `update`: short for one field of the document that `--resources` reads.
+pub struct Limit {
+    pub flag: &'static str,
+    pub section: &'static str,
+    pub field: &'static str,
+    parse: fn(&str) -> Result<Value, String>,
+    help: &'static str,
+}
+
+#[rustfmt::skip]
+pub const LIMITS: &[Limit] = {
+    use values::{bytes, number, word};
+    &[
+        Limit { flag: "blkio-weight", section: "blockIO", field: "weight", parse: number, help: "Weight of block I/O, 10 to 1000" },
+        Limit { flag: "cpu-period", section: "cpu", field: "period", parse: number, help: "Microseconds" },
+        Limit { flag: "cpu-quota", section: "cpu", field: "quota", parse: number, help: "Microseconds of CPU time in a period, -1 for no limit" },
+        Limit { flag: "cpu-burst", section: "cpu", field: "burst", parse: number, help: "Microseconds that may be saved up" },
+        Limit { flag: "cpu-share", section: "cpu", field: "shares", parse: number, help: "Relative weight" },
+        Limit { flag: "cpu-rt-period", section: "cpu", field: "realtimePeriod", parse: number, help: "Real-time period in microseconds" },
+        Limit { flag: "cpu-rt-runtime", section: "cpu", field: "realtimeRuntime", parse: number, help: "Real-time microseconds in a period" },
+        Limit { flag: "cpu-idle", section: "cpu", field: "idle", parse: number, help: "1 treats everything as SCHED_IDLE" },
+        Limit { flag: "cpuset-cpus", section: "cpu", field: "cpus", parse: word, help: "CPUs, such as 0-2,7" },
+        Limit { flag: "cpuset-mems", section: "cpu", field: "mems", parse: word, help: "Memory nodes" },
+        Limit { flag: "memory", section: "memory", field: "limit", parse: bytes, help: "Bytes, or such as 512m; -1 for no limit" },
+        Limit { flag: "memory-reservation", section: "memory", field: "reservation", parse: bytes, help: "Soft limit" },
+        Limit { flag: "memory-swap", section: "memory", field: "swap", parse: bytes, help: "Memory and swap together" },
+        Limit { flag: "pids-limit", section: "pids", field: "limit", parse: number, help: "Number of tasks, -1 for no limit" },
+    ]
+};
+
+fn update() -> impl Iterator<Item = Arg> {
+    let others = [
         id(),
         path("resources", "Document with the limits, - for stdin; other flags are then ignored").short('r'),
-        text("blkio-weight", "Weight of block I/O, 10 to 1000").value_parser(value_parser!(u16)),
-        u64s("cpu-period", "Microseconds"),
-        i64s("cpu-quota", "Microseconds of CPU time in a period"),
-        u64s("cpu-burst", "Microseconds that may be saved up"),
-        u64s("cpu-share", "Relative weight"),
-        u64s("cpu-rt-period", "Real-time period in microseconds"),
-        i64s("cpu-rt-runtime", "Real-time microseconds in a period"),
-        i64s("cpu-idle", "1 treats all as SCHED_IDLE"),
-        text("cpuset-cpus", "CPUs, such as 0-2,7"),
-        text("cpuset-mems", "Memory nodes"),
-        value("memory", "Bytes, or such as 512m", values::bytes),
-        value("memory-reservation", "Soft limit", values::bytes),
-        value("memory-swap", "Memory and swap together, -1 for no limit", values::bytes),
-        i64s("pids-limit", "Number of tasks, -1 for no limit"),
         text("l3-cache-schema", "Intel RDT cache schema"),
         text("mem-bw-schema", "Intel RDT memory bandwidth schema"),
-        text("kernel-memory", "Ignored: the kernel dropped it").hide(true),
-    ]
+        // runc has them for old scripts; the kernel has dropped what they set.
+        text("kernel-memory", "Ignored").hide(true),
+        text("kernel-memory-tcp", "Ignored").hide(true),
+    ];
+    others.into_iter().chain(LIMITS.iter().map(|limit| value(limit.flag, limit.help, limit.parse)))
 }
 
 fn unsupported(command: Command) -> Command {

@@ -10,6 +10,7 @@ mod values;
 use std::ffi::OsString;
 
 use clap::{ArgMatches, error::ErrorKind};
+use serde_json::Value;
 
 pub use request::*;
 
@@ -135,41 +136,17 @@ fn ps(m: &ArgMatches) -> Result<Verb, Stop> {
 }
 
 fn update(m: &ArgMatches) -> Update {
-    let bytes = |name| get::<values::Bytes>(m, name).map(|bytes| bytes.0);
-    // Engines and scripts write 0 for "leave as it is", as runc reads it; a pids limit of 0 means the same.
-    let set = |number: &u64| *number != 0;
-    let memory = crate::spec::Memory {
-        limit: bytes("memory"),
-        reservation: bytes("memory-reservation"),
-        swap: bytes("memory-swap"),
-        ..Default::default()
-    };
-    let cpu = crate::spec::Cpu {
-        shares: get(m, "cpu-share").filter(set),
-        quota: get(m, "cpu-quota"),
-        burst: get(m, "cpu-burst"),
-        period: get(m, "cpu-period").filter(set),
-        realtime_runtime: get(m, "cpu-rt-runtime"),
-        realtime_period: get(m, "cpu-rt-period").filter(set),
-        cpus: get(m, "cpuset-cpus"),
-        mems: get(m, "cpuset-mems"),
-        idle: get(m, "cpu-idle"),
-    };
-    let limits = crate::spec::Resources {
-        memory: Some(memory),
-        cpu: Some(cpu),
-        pids: get(m, "pids-limit").filter(|n| *n != 0).map(|n| crate::spec::Pids { limit: Some(n) }),
-        block_io: get(m, "blkio-weight")
-            .filter(|n| *n != 0)
-            .map(|n| crate::spec::BlockIo { weight: Some(n), ..Default::default() }),
-        ..Default::default()
-    };
+    let mut limits = Value::Null;
+    for limit in flags::LIMITS {
+        if let Some(value) = get::<Value>(m, limit.flag) {
+            limits[limit.section][limit.field] = value;
+        }
+    }
     Update {
         id: id(m),
         resources: get(m, "resources"),
         limits,
-        l3_cache_schema: get(m, "l3-cache-schema"),
-        mem_bw_schema: get(m, "mem-bw-schema"),
+        intel_rdt: m.contains_id("l3-cache-schema") || m.contains_id("mem-bw-schema"),
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::log;
-use crate::spec::Resources;
 
 /// One command line.
 #[derive(Debug, Clone)]
@@ -267,12 +266,10 @@ pub struct Update {
     pub id: String,
     /// Document with the limits, `-` for stdin; the flags are ignored beside it.
     pub resources: Option<PathBuf>,
-    /// Limits given as flags.
-    pub limits: Resources,
-    /// Intel RDT cache schema.
-    pub l3_cache_schema: Option<String>,
-    /// Intel RDT memory bandwidth schema.
-    pub mem_bw_schema: Option<String>,
+    /// The document that the other flags stand for; null without any.
+    pub limits: serde_json::Value,
+    /// Whether Intel RDT schemata are given.
+    pub intel_rdt: bool,
 }
 
 /// A signal by number, 0 to 64.

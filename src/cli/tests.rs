@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::log::{Format, Level};
 
@@ -149,29 +151,45 @@ fn signals_by_name_and_number() {
     assert!(matches!(request("kill --all c 9").verb, Verb::Kill { all: true, .. }));
 }
 
-fn update_of(line: &str) -> Update {
-    let Verb::Update(update) = request(line).verb else { panic!("not an update") };
-    *update
+#[test]
+fn the_flags_of_update_are_short_for_a_document() {
+    let update = |line| {
+        let Verb::Update(update) = request(line).verb else { panic!("not an update") };
+        *update
+    };
+    assert_eq!(
+        update("update --memory 512m --memory-swap -1 --cpu-quota=-1 --cpuset-cpus 0-1 c --pids-limit 7")
+            .limits,
+        json!({
+            "memory": {"limit": 512 << 20, "swap": -1},
+            "cpu": {"quota": -1, "cpus": "0-1"},
+            "pids": {"limit": 7},
+        })
+    );
+    let from_file = update("update -r - c");
+    assert_eq!((from_file.resources, from_file.limits), (Some("-".into()), Value::Null));
+    assert!(update("update --l3-cache-schema L3:0=f c").intel_rdt);
+    assert_eq!(code("update --cpu-share many c"), 1);
 }
 
 #[test]
-fn update_changes_only_what_is_given() {
-    let update =
-        update_of("update --memory 512m --memory-swap -1 --cpu-quota -1 --cpuset-cpus 0-1 c --pids-limit 7");
-    let (memory, cpu) = (update.limits.memory.unwrap(), update.limits.cpu.unwrap());
-    assert_eq!((memory.limit, memory.swap, memory.reservation), (Some(512 << 20), Some(-1), None));
-    assert_eq!((cpu.quota, cpu.cpus.as_deref(), cpu.shares, cpu.period), (Some(-1), Some("0-1"), None, None));
-    assert_eq!(update.limits.pids.unwrap().limit, Some(7));
-    assert!(update.limits.block_io.is_none());
-    let update = update_of("update --blkio-weight 0 --pids-limit 0 --cpu-share 0 c -r -");
-    assert!(update.limits.block_io.is_none() && update.limits.pids.is_none());
-    assert_eq!((update.limits.cpu.unwrap().shares, update.resources), (None, Some("-".into())));
+fn every_flag_of_update_names_a_field_of_the_document() {
+    for limit in flags::LIMITS {
+        let value = if limit.flag.starts_with("cpuset") { "0" } else { "11" };
+        let Verb::Update(update) = request(&format!("update --{} {value} c", limit.flag)).verb else {
+            panic!("not an update");
+        };
+        // Of the wrong type or in the wrong place, it would be refused or lost.
+        let resources: crate::spec::Resources = serde_json::from_value(update.limits).unwrap();
+        let seen = format!("{resources:?}");
+        assert!(seen.contains("Some(11)") || seen.contains("Some(\"0\")"), "{}: {seen}", limit.flag);
+    }
 }
 
 #[test]
 fn sizes() {
     for (text, bytes) in [
-        ("0", 0),
+        ("0", 0_i64),
         ("-1", -1),
         ("1048576", 1 << 20),
         ("32k", 32 << 10),
@@ -179,7 +197,7 @@ fn sizes() {
         ("2 TB", 2 << 40),
         ("10b", 10),
     ] {
-        assert_eq!(values::bytes(text), Ok(values::Bytes(bytes)), "{text}");
+        assert_eq!(values::bytes(text), Ok(Value::from(bytes)), "{text}");
     }
     for wrong in ["", "m", "-2", "1x", "1.m.", "9999999999g", "ib", "1ib", "+5", "1.+5k"] {
         values::bytes(wrong).expect_err(wrong);

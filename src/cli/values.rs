@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::request::{ExecUser, ListFormat, PlanFormat, Rootless, Signal};
 use crate::log;
-
-/// A number of bytes, -1 for no limit. Apart from `i64` so that clap keeps the two parsers apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub i64);
 
 pub fn log_format(text: &str) -> Result<log::Format, String> {
     one_of(text, &[("text", log::Format::Text), ("json", log::Format::Json)])
@@ -49,10 +47,21 @@ pub fn exec_user(text: &str) -> Result<ExecUser, String> {
     }
 }
 
+/// A whole number.
+pub fn number(text: &str) -> Result<Value, String> {
+    text.parse::<i64>().map(Value::from).map_err(|_| format!("`{text}` is no number"))
+}
+
+/// A text.
+#[expect(clippy::unnecessary_wraps, reason = "parsers of values are of one type")]
+pub fn word(text: &str) -> Result<Value, String> {
+    Ok(text.into())
+}
+
 /// `1048576`, `512m`, `1.5GiB` or `-1`: powers of 1024.
-pub fn bytes(text: &str) -> Result<Bytes, String> {
+pub fn bytes(text: &str) -> Result<Value, String> {
     if text == "-1" {
-        return Ok(Bytes(-1));
+        return Ok((-1).into());
     }
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let suffix = text[digits.len()..].trim_start().to_ascii_lowercase();
@@ -63,7 +72,7 @@ pub fn bytes(text: &str) -> Result<Bytes, String> {
     });
     exponent
         .and_then(|exponent| scaled(digits, 1 << (10 * exponent)))
-        .map(Bytes)
+        .map(Value::from)
         .ok_or_else(|| format!("`{text}` is no size such as 1048576, 512m or -1"))
 }
 

@@ -1,20 +1,68 @@
-//! `delete`: removes what is left of a container.
+//! `delete`: removes what is left of a container, or of a `create` that was killed half-way.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use crate::error::Cause;
 use crate::log::Log;
-use crate::state::{self, Status, Store};
+use crate::plan::{self, HookPlan};
+use crate::process;
+use crate::spec::{self, Spec};
+use crate::state::{self, Container, Status, Store};
+
+/// How long a killed process may take to die; one in uninterruptible sleep can take for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Removes a stopped or created container; with `force` any, even an absent one.
-pub fn delete(store: &Store, id: &str, force: bool, _log: &Log) -> Result<(), Cause> {
+pub fn delete(store: &Store, id: &str, force: bool, log: &Log) -> Result<(), Cause> {
     let container = match store.lock(id) {
         Err(state::Error::Absent) if force => return Ok(()),
         result => result?,
     };
     match container.status()? {
         status @ (Status::Running | Status::Paused) if !force => {
-            return Err(Cause::NotStopped { id: id.to_owned(), status });
+            Err(Cause::NotStopped { id: id.to_owned(), status })
         }
-        _ => {}
+        _ => destroy(container, log),
     }
-    Ok(container.remove()?)
+}
+
+/// Kills what lives, removes the cgroup, frees the id, and runs the poststop hooks.
+///
+/// Each step finds nothing to do when it was done before, so that a failed `delete` can be repeated.
+pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
+    if let Some(init) = container.init()? {
+        init.signal(libc::SIGKILL)?;
+        // All of it at once, frozen or not: others would keep a shared pid namespace, and the cgroup, alive.
+        container.cgroup().kill()?;
+        if !init.wait_death(PATIENCE)? {
+            return Err(Cause::Status("container does not die: its process is in uninterruptible sleep"));
+        }
+    } else {
+        container.cgroup().kill()?;
+    }
+    container.cgroup().remove()?;
+    let hooks = poststop_hooks(&container).unwrap_or_else(|cause| {
+        log.warn(&format!("delete {}: poststop hooks cannot be read: {cause}", container.id));
+        Vec::new()
+    });
+    let state = serde_json::to_vec(&container.state(Status::Stopped, 0)).map_err(Cause::json("state"))?;
+    let bundle = CString::new(container.record.bundle.as_os_str().as_bytes()).unwrap_or_default();
+    container.remove()?;
+    // The container is gone whatever the hooks do, so a failure is a warning and the others still run.
+    for hook in &hooks {
+        if let Err(err) = process::run_hooks([hook], &state, &bundle) {
+            log.warn(&err.to_string());
+        }
+    }
+    Ok(())
+}
+
+fn poststop_hooks(container: &Container) -> Result<Vec<HookPlan>, Cause> {
+    if !container.record.has_poststop {
+        return Ok(Vec::new());
+    }
+    let (path, text) = container.config()?;
+    Ok(plan::poststop(&spec::parse::<Spec>(&path, &text)?.hooks)?)
 }

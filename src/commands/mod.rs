@@ -1,13 +1,16 @@
 //! The verbs, one file each.
 
 mod delete;
+mod events;
 mod features;
 mod kill;
 mod list;
 mod pause;
+mod ps;
 mod resume;
 mod spec;
 mod state;
+mod update;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,7 +26,7 @@ pub fn dispatch(request: &Request, log: &Log) -> Result<u8, Error> {
     carry_out(global, verb, log).map_err(|cause| {
         // A program's own exit code 1 must not be taken for a failure of `exec`.
         let code = if matches!(verb, Verb::Exec(_)) { 255 } else { 1 };
-        Error { doing: verb.title(), cause, code }
+        Error { doing: verb.title(), cause: Box::new(cause), code }
     })
 }
 
@@ -44,9 +47,9 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
         Verb::List { format, quiet } => list::list(&store, *format, *quiet, log),
         Verb::Pause { id } => pause::pause(&store, id),
         Verb::Resume { id } => resume::resume(&store, id),
-        Verb::Ps { .. } => return Err(Cause::Unsupported("ps")),
-        Verb::Update(_) => return Err(Cause::Unsupported("update")),
-        Verb::Events { .. } => return Err(Cause::Unsupported("events")),
+        Verb::Ps { id, format, options } => ps::ps(&store, id, *format, options),
+        Verb::Update(request) => update::update(&store, request),
+        Verb::Events { id, interval, stats } => events::events(&store, id, *interval, *stats),
         Verb::Spec { bundle, rootless } => spec::spec(bundle, *rootless),
         Verb::Features => features::features(),
         Verb::Checkpoint => return Err(Cause::Unsupported("checkpoint")),

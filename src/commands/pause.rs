@@ -1,10 +1,17 @@
-//! `pause`.
+//! `pause`: stops every process of a container where it is.
 
 use crate::error::Cause;
-use crate::state::Store;
+use crate::state::{Status, Store};
 
-/// Not yet.
+/// Freezes a created or running container.
 pub fn pause(store: &Store, id: &str) -> Result<(), Cause> {
-    store.lock(id)?;
-    Err(Cause::Unsupported("pause"))
+    let container = store.lock(id)?;
+    if !matches!(container.status()?, Status::Created | Status::Running) {
+        return Err(Cause::Status("container not running"));
+    }
+    let cgroup = container.cgroup();
+    if !cgroup.can_freeze() {
+        return Err(Cause::Status("container has no freezer cgroup"));
+    }
+    Ok(cgroup.freeze()?)
 }

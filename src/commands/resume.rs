@@ -1,10 +1,13 @@
-//! `resume`.
+//! `resume`: lets the processes of a paused container run on.
 
 use crate::error::Cause;
-use crate::state::Store;
+use crate::state::{Status, Store};
 
-/// Not yet.
+/// Thaws a paused container.
 pub fn resume(store: &Store, id: &str) -> Result<(), Cause> {
-    store.lock(id)?;
-    Err(Cause::Unsupported("resume"))
+    let container = store.lock(id)?;
+    match container.status()? {
+        Status::Paused => Ok(container.cgroup().thaw()?),
+        _ => Err(Cause::Status("container not paused")),
+    }
 }

@@ -9,6 +9,7 @@ use nix::sys::stat::{fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Error, Init, Record, State, Status, View};
+use crate::cgroups::Cgroup;
 use crate::sys::file::{flock, read_at, write_atomic};
 use crate::sys::{self, Context, Errno};
 
@@ -102,6 +103,12 @@ impl Container {
         }
     }
 
+    /// Its cgroup.
+    #[must_use]
+    pub fn cgroup(&self) -> Cgroup {
+        Cgroup::open(&self.record.cgroup)
+    }
+
     /// Where the container is in its life.
     ///
     /// No process yet: `creating` while another verb, which can only be `create`, holds the lock, else that one was
@@ -114,7 +121,7 @@ impl Container {
         if super::start_time(self.record.pid)? != Some(self.record.start_time) {
             return Ok(Status::Stopped);
         }
-        if self.frozen()? {
+        if self.cgroup().is_frozen()? {
             return Ok(Status::Paused);
         }
         Ok(if self.has_start_socket()? { Status::Created } else { Status::Running })
@@ -125,10 +132,6 @@ impl Container {
             Err(Errno::ENOENT) => Ok(false),
             result => result.map(|_| true).during("stat", self.start_path().display()),
         }
-    }
-
-    fn frozen(&self) -> Result<bool, Error> {
-        Ok(false)
     }
 
     fn held_elsewhere(&self) -> Result<bool, Error> {

@@ -21,7 +21,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::sys;
+use crate::{cgroups, sys};
 
 pub use container::Container;
 pub use identity::{Init, start_time};
@@ -63,6 +63,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The cgroup's part of the status.
+    #[error(transparent)]
+    Cgroup(#[from] cgroups::Error),
     /// A system call.
     #[error(transparent)]
     Sys(#[from] sys::Error),
@@ -75,7 +78,7 @@ impl Error {
         match self {
             Self::IdFormat(_) => "use up to 1024 letters, digits and _ + . -",
             Self::Exists(_) => "choose another id, or delete that container",
-            Self::Corrupt { .. } => "delete --force removes the container",
+            Self::Corrupt { .. } => "remove its folder",
             Self::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "choose a folder of yours with --root"
             }

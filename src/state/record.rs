@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::cgroups;
 use serde::{Deserialize, Serialize};
 
 /// state.json: who the container is. It has no status, which is found by looking.
@@ -27,8 +28,8 @@ pub struct Record {
     pub created: String,
     /// User id that called `create`.
     pub owner: u32,
-    /// The container's cgroups; absent until the journal is written.
-    pub cgroup: Option<serde_json::Value>,
+    /// The container's cgroup, empty until the journal is written.
+    pub cgroup: cgroups::Record,
     /// Whether the container has a pid namespace of its own, so that all of it dies with init.
     pub private_pid_ns: bool,
     /// Whether config.json has `poststart` hooks.

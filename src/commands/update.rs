@@ -1,0 +1,113 @@
+//! `update`: changes the limits of a container.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::maps_users;
+use crate::cgroups;
+use crate::cli::Update;
+use crate::error::Cause;
+use crate::plan::{self, HostFacts};
+use crate::spec::{self, Resources};
+use crate::state::{Status, Store};
+
+/// Fields in which 0 and the empty text mean "as it is", as engines write them for what they do not change.
+const ZERO_IS_UNCHANGED: &[&str] = &[
+    "/memory/limit",
+    "/memory/reservation",
+    "/memory/swap",
+    "/memory/kernel",
+    "/memory/kernelTCP",
+    "/cpu/shares",
+    "/cpu/quota",
+    "/cpu/period",
+    "/cpu/realtimeRuntime",
+    "/cpu/realtimePeriod",
+    "/cpu/cpus",
+    "/cpu/mems",
+    "/pids/limit",
+    "/blockIO/weight",
+];
+
+/// Writes the limits that were given, and remembers them in the kept config.json.
+pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
+    if request.intel_rdt {
+        return Err(Cause::Unsupported("Intel RDT"));
+    }
+    let container = store.lock(&request.id)?;
+    if container.status()? == Status::Stopped {
+        return Err(Cause::Status("container not running"));
+    }
+    let (path, text) = container.config()?;
+    let mut config: Value = spec::parse(&path, &text)?;
+    let before = &mut config["linux"]["resources"];
+    let wanted = merge(before, document(request)?);
+    let wanted: Resources = serde_json::from_value(wanted).map_err(Cause::json("resources"))?;
+    let facts = HostFacts {
+        euid: nix::unistd::geteuid().as_raw(),
+        in_user_ns: maps_users(),
+        cgroups: cgroups::layout::probe(),
+        ..HostFacts::default()
+    };
+    let changes = plan::cgroup::update(&wanted, &facts)?;
+    let cgroup = container.cgroup();
+    if let Some(limit) = changes.usage_below {
+        cgroup.check_before_update(limit)?;
+    }
+    cgroup.apply(&changes.writes)?;
+    if let Some(devices) = &changes.devices {
+        cgroup.set_devices(devices)?;
+    }
+    Ok(container.save_config(&serde_json::to_vec(&config).map_err(Cause::json("config.json"))?)?)
+}
+
+/// What is to change, as a `linux.resources` document.
+fn document(request: &Update) -> Result<Value, Cause> {
+    let Some(path) = &request.resources else { return Ok(without_zeros(request.limits.clone())) };
+    let text = if path == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).map_err(Cause::io("stdin"))?;
+        text
+    } else {
+        spec::read(path)?
+    };
+    // Read as what it is first, because that names the place of a mistake.
+    spec::parse::<Resources>(path, &text)?;
+    Ok(without_zeros(spec::parse(path, &text)?))
+}
+
+fn without_zeros(mut document: Value) -> Value {
+    for pointer in ZERO_IS_UNCHANGED {
+        if let Some(value) = document.pointer_mut(pointer)
+            && (*value == 0 || *value == "")
+        {
+            *value = Value::Null;
+        }
+    }
+    document
+}
+
+/// Adds the changes to `resources`; returns those of its sections that have changes.
+///
+/// A section is written as a whole, because the kernel sees some limits together (memory and swap, quota and
+/// period). The other sections are left as they are on the host, where somebody else may have changed them.
+fn merge(resources: &mut Value, changes: Value) -> Value {
+    let mut changed = Value::Null;
+    let Value::Object(sections) = changes else { return Value::Object(serde_json::Map::new()) };
+    for (name, change) in sections {
+        let section = &mut resources[&name];
+        match change {
+            Value::Null => continue,
+            Value::Object(fields) => {
+                for (field, value) in fields.into_iter().filter(|(_, value)| !value.is_null()) {
+                    section[&field] = value;
+                }
+            }
+            list => *section = list,
+        }
+        changed[&name] = section.clone();
+    }
+    if changed.is_null() { Value::Object(serde_json::Map::new()) } else { changed }
+}
