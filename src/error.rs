@@ -39,6 +39,9 @@ pub enum Cause {
     /// The cgroup.
     #[error(transparent)]
     Cgroup(#[from] cgroups::Error),
+    /// A descriptor that was to be handed on is not open.
+    #[error("--preserve-fds: descriptor {0} is not open")]
+    NotPreserved(u32),
     /// `ps` was given options that leave out the pids.
     #[error("ps: no column is called PID")]
     NoPidColumn,

@@ -9,6 +9,7 @@ pub mod cgroups;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod host;
 pub mod log;
 pub mod plan;
 pub mod process;

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::cgroup::Version;
-use crate::plan::{Absent, DevicePolicy, Write};
+use crate::plan::{Absent, CgroupDir, CgroupPlan, DevicePolicy, Write};
 use crate::sys::Errno;
 
 pub use error::Error;
@@ -58,6 +58,21 @@ impl Dir {
 
     fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+}
+
+impl Record {
+    /// What will be there once the plan is carried out: written down before, so that a killed `create` leaves nothing
+    /// that cannot be found.
+    #[must_use]
+    pub fn planned(plan: &CgroupPlan) -> Self {
+        let dir = |dir: &CgroupDir| Dir {
+            version: dir.version,
+            controllers: dir.controllers.clone(),
+            path: dir.path.clone(),
+            made: 1,
+        };
+        Self { dirs: plan.dirs.iter().map(dir).collect() }
     }
 }
 

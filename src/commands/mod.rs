@@ -1,14 +1,20 @@
 //! The verbs, one file each.
 
+mod create;
 mod delete;
 mod events;
+mod exec;
 mod features;
 mod kill;
+mod launch;
 mod list;
 mod pause;
+mod plan;
 mod ps;
 mod resume;
+mod run;
 mod spec;
+mod start;
 mod state;
 mod update;
 
@@ -36,11 +42,11 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
     }
     let store = store(global);
     let done = match verb {
-        Verb::Create(_) => return Err(Cause::Unsupported("create")),
-        Verb::Run(_) => return Err(Cause::Unsupported("run")),
-        Verb::Start { .. } => return Err(Cause::Unsupported("start")),
-        Verb::Exec(_) => return Err(Cause::Unsupported("exec")),
-        Verb::Plan { .. } => return Err(Cause::Unsupported("plan")),
+        Verb::Create(request) => create::create(&store, request, log),
+        Verb::Run(request) => return run::run(&store, request, log),
+        Verb::Start { id } => start::start(&store, id),
+        Verb::Exec(request) => return exec::exec(&store, request, log),
+        Verb::Plan { id, bundle, format } => plan::plan(id, bundle, *format, log),
         Verb::Kill { id, signal, all } => kill::kill(&store, id, *signal, *all),
         Verb::Delete { id, force } => delete::delete(&store, id, *force, log),
         Verb::State { id } => state::state(&store, id),

@@ -56,6 +56,7 @@ pub(super) fn compile(
             let slot = out.open(Open::StartSocket);
             out.step("", Op::AwaitStart { slot });
         }
+        out.step("process", Op::Exec);
         return Ok(None);
     };
     let program = program(process, &request.extra_env)?;

@@ -41,6 +41,9 @@ pub enum Error {
         /// Why it failed.
         errno: Errno,
     },
+    /// `start` of a container whose config.json has no process.
+    #[error("process: is missing")]
+    NoProgram,
     /// A hook.
     #[error("{at}: hook {path} {outcome}{}", said_suffix(said))]
     Hook {
@@ -97,6 +100,7 @@ impl Error {
                 _ => "",
             }
             .to_owned(),
+            Self::NoProgram => "say in config.json what to run, and create the container anew".to_owned(),
             Self::NoConsole => "pass --console-socket, or use run without --detach".to_owned(),
             Self::NoTerminal => "set process.terminal to true, or drop the option".to_owned(),
             Self::Died { oom: true, .. } => "raise linux.resources.memory.limit".to_owned(),

@@ -57,17 +57,15 @@ pub struct ExecLaunch<'a> {
 }
 
 /// A process that is set up but not let go yet. Dropped before [`Spawned::commit`], it is killed.
-pub struct Spawned<'a> {
+pub struct Spawned {
     pid: i32,
     pidfd: OwnedFd,
     socket: OwnedFd,
-    steps: &'a [Step],
-    name: String,
     committed: bool,
 }
 
 /// Makes a container's init, up to the point where nothing but the record is missing.
-pub fn create<'a>(launch: Launch<'a>) -> Result<Spawned<'a>, Error> {
+pub fn create(launch: Launch) -> Result<Spawned, Error> {
     let Launch { plan, cgroup, bundle, sockets, state } = launch;
     let filter = plan.parent.seccomp.as_ref().map(seccomp::compile).transpose()?;
     let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
@@ -93,7 +91,7 @@ pub fn create<'a>(launch: Launch<'a>) -> Result<Spawned<'a>, Error> {
         clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd))
     })?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
-    let mut spawned = Spawned::new(pid, pidfd, socket, &plan.child);
+    let mut spawned = Spawned { pid, pidfd, socket, committed: false };
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
     if matches!(plan.child.steps.first(), Some(Step { op: Op::AwaitGo, .. })) {
         prepare_from_outside(&plan.parent, &init.slots, pid)?;
@@ -102,12 +100,12 @@ pub fn create<'a>(launch: Launch<'a>) -> Result<Spawned<'a>, Error> {
     drop(init);
     let asked =
         Asked { hooks: &plan.parent.create_hooks, dir: bundle, seccomp: plan.parent.seccomp.as_ref(), state };
-    spawned.converse(&asked, cgroup)?;
+    spawned.converse(&plan.child, &asked, cgroup)?;
     Ok(spawned)
 }
 
 /// Makes one more process in a running container.
-pub fn exec<'a>(launch: ExecLaunch<'a>) -> Result<Spawned<'a>, Error> {
+pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
     let ExecLaunch { plan, cgroup, container, sockets, state } = launch;
     let filter = plan.seccomp.as_ref().map(seccomp::compile).transpose()?;
     let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
@@ -129,10 +127,10 @@ pub fn exec<'a>(launch: ExecLaunch<'a>) -> Result<Spawned<'a>, Error> {
     let cloned = in_pid_namespace(Some(container), || clone3(0, born_in.as_ref().map(AsFd::as_fd)))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     drop(init);
-    let mut spawned = Spawned::new(pid, pidfd, socket, &plan.child);
+    let mut spawned = Spawned { pid, pidfd, socket, committed: false };
     adjust_oom_score(pid, plan.oom_score_adj)?;
     let asked = Asked { hooks: &[], dir: c"/", seccomp: plan.seccomp.as_ref(), state };
-    spawned.converse(&asked, cgroup)?;
+    spawned.converse(&plan.child, &asked, cgroup)?;
     Ok(spawned)
 }
 
@@ -192,13 +190,7 @@ struct Asked<'a> {
     state: StateDocument<'a>,
 }
 
-impl<'a> Spawned<'a> {
-    fn new(pid: i32, pidfd: OwnedFd, socket: OwnedFd, child: &'a ChildPlan) -> Self {
-        let name = child.program.as_ref().and_then(|program| program.args.first());
-        let name = name.map(ToString::to_string).unwrap_or_default();
-        Self { pid, pidfd, socket, steps: &child.steps, name, committed: false }
-    }
-
+impl Spawned {
     /// Its pid here.
     #[must_use]
     pub fn pid(&self) -> i32 {
@@ -212,14 +204,14 @@ impl<'a> Spawned<'a> {
     }
 
     /// Answers init until it is ready.
-    fn converse(&mut self, asked: &Asked, cgroup: &Cgroup) -> Result<(), Error> {
+    fn converse(&mut self, child: &ChildPlan, asked: &Asked, cgroup: &Cgroup) -> Result<(), Error> {
         loop {
             let Some(packet) = sync::receive(self.socket.as_fd()).during("recvmsg", "init")? else {
                 return Err(self.died(cgroup));
             };
             match packet.kind {
                 Kind::Ready => return Ok(()),
-                Kind::Fail => return Err(failure(self.steps, &self.name, &packet)),
+                Kind::Fail => return Err(failure(child, &packet)),
                 Kind::Hooks => {
                     run_hooks(
                         asked.hooks.iter().map(|(_, hook)| hook),
@@ -264,8 +256,11 @@ impl<'a> Spawned<'a> {
     }
 
     /// Waits until the program was executed, which closes init's end of the conversation.
-    pub fn await_exec(&self) -> Result<(), Error> {
-        await_exec(self.socket.as_fd(), || (self.steps.to_vec(), self.name.clone()))
+    pub fn await_exec(&self, child: &ChildPlan) -> Result<(), Error> {
+        match await_exec(self.socket.as_fd())? {
+            None => Ok(()),
+            Some(packet) => Err(failure(child, &packet)),
+        }
     }
 
     /// Waits for the process to end.
@@ -274,7 +269,7 @@ impl<'a> Spawned<'a> {
     }
 }
 
-impl Drop for Spawned<'_> {
+impl Drop for Spawned {
     fn drop(&mut self) {
         if !self.committed {
             // It may have died already; then there is only the zombie left to reap.
@@ -284,18 +279,11 @@ impl Drop for Spawned<'_> {
     }
 }
 
-/// Waits until the program behind `socket` was executed; `plan` gives steps and name for the message of a failure.
-pub(super) fn await_exec(
-    socket: BorrowedFd,
-    plan: impl FnOnce() -> (Vec<Step>, String),
-) -> Result<(), Error> {
+/// Waits until the program behind `socket` was executed; a packet says why it could not be.
+pub(super) fn await_exec(socket: BorrowedFd) -> Result<Option<Packet>, Error> {
     match sync::receive(socket).during("recvmsg", "init")? {
-        None => Ok(()),
-        Some(packet) if packet.kind == Kind::Fail => {
-            let (steps, name) = plan();
-            Err(failure(&steps, &name, &packet))
-        }
-        Some(_) => Err(Error::Protocol),
+        Some(packet) if packet.kind != Kind::Fail => Err(Error::Protocol),
+        end => Ok(end),
     }
 }
 
@@ -322,13 +310,15 @@ fn hook_error(hook: &HookPlan, outcome: Outcome, said: &Text) -> Error {
 }
 
 /// What a failed step means to the user.
-fn failure(steps: &[Step], name: &str, packet: &Packet) -> Error {
+pub(super) fn failure(child: &ChildPlan, packet: &Packet) -> Error {
     let errno = Errno::from_raw(packet.number);
-    let Some(step) = steps.len().checked_sub(packet.step.into()).and_then(|index| steps.get(index)) else {
-        return Error::Protocol;
-    };
+    let index = child.steps.len().checked_sub(packet.step.into());
+    let Some(step) = index.and_then(|index| child.steps.get(index)) else { return Error::Protocol };
     match &step.op {
-        Op::FindProgram | Op::Exec => Error::Program { name: name.to_owned(), errno },
+        Op::FindProgram | Op::Exec => match child.program.as_ref().and_then(|program| program.args.first()) {
+            Some(name) => Error::Program { name: name.to_string(), errno },
+            None => Error::NoProgram,
+        },
         Op::RunHooks { hooks, .. } => {
             let index = usize::try_from(packet.detail >> 20).unwrap_or(0);
             match hooks.get(index) {

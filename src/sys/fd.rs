@@ -74,3 +74,10 @@ pub fn getcwd(path: &mut [u8]) -> Result<usize, Errno> {
 /// Descriptor 0.
 // SAFETY: Rust's runtime makes sure at start that descriptors 0 to 2 are open, and nothing here closes them.
 pub const STDIN: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
+
+/// Whether a descriptor of this number is open.
+#[must_use]
+pub fn is_open(fd: i32) -> bool {
+    // SAFETY: F_GETFD only asks.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}

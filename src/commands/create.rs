@@ -1,0 +1,24 @@
+//! `create`: everything but the program.
+
+use super::launch::{self, Birth};
+use crate::cli::Create;
+use crate::error::Cause;
+use crate::log::Log;
+use crate::process::{self, Sockets};
+use crate::state::Store;
+
+pub(super) fn create(store: &Store, request: &Create, log: &Log) -> Result<(), Cause> {
+    process::seal::ensure()?;
+    let compiled = launch::compile(request, true, log)?;
+    let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
+    let console = launch::console(terminal, request.console_socket.as_deref())?;
+    if terminal && console.is_none() {
+        return Err(process::Error::NoConsole.into());
+    }
+    let mut birth = Birth::begin(store, request, &compiled, log)?;
+    let start = Some(birth.listen_for_start()?);
+    let mut spawned = birth.spawn(Sockets { console, start })?;
+    launch::send_pidfd(request.pidfd_socket.as_deref(), &spawned)?;
+    birth.complete(&mut spawned, request.pid_file.as_deref())?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `exec`: one more process in a container.
+
+use std::os::fd::AsFd;
+
+use super::launch;
+use super::start::saved_spec;
+use crate::cgroups::Cgroup;
+use crate::cli::Exec;
+use crate::error::Cause;
+use crate::host;
+use crate::log::Log;
+use crate::plan;
+use crate::process::{self, ExecLaunch, Foreground, Sockets, Terminal};
+use crate::spec::{self, Process, Spec};
+use crate::state::{Container, Status, Store};
+use crate::sys::{Context, socket};
+
+/// Returns the program's exit code, or 0 with `--detach`.
+pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
+    process::seal::ensure()?;
+    let container = store.load(&request.id)?;
+    match container.status()? {
+        Status::Stopped => return Err(Cause::Status("cannot exec in a stopped container")),
+        Status::Paused if !request.ignore_paused => {
+            return Err(Cause::Status("cannot exec in a paused container (use --ignore-paused to override)"));
+        }
+        _ => {}
+    }
+    let Some(init) = container.init()? else {
+        return Err(Cause::Status("cannot exec in a stopped container"));
+    };
+    let spec = saved_spec(&container)?;
+    let process = process_of(&spec, request)?;
+    let plan_request = plan::Request {
+        id: &container.id,
+        bundle: &container.record.bundle,
+        wait_for_start: false,
+        preserve_fds: launch::check_preserved(request.preserve_fds)?,
+        extra_env: Vec::new(),
+        no_pivot: false,
+        no_new_keyring: false,
+    };
+    let plan = plan::compile_exec(&spec, &process, &plan_request, &host::facts())?;
+    plan.warnings.iter().for_each(|warning| log.warn(warning));
+
+    let mut console = launch::console(process.terminal, request.console_socket.as_deref())?;
+    let foreground = if request.detach { None } else { Some(Foreground::new(false)?) };
+    let mut ours = None;
+    if process.terminal && console.is_none() {
+        if request.detach {
+            return Err(process::Error::NoConsole.into());
+        }
+        let (receiver, sender) = socket::stream_pair().during("socketpair", "AF_UNIX")?;
+        (ours, console) = (Some(receiver), Some(sender));
+    }
+    let cgroup = cgroup(&container, &request.cgroups);
+    let state = |moment, _| launch::state_document(&container, moment, container.record.pid);
+    let mut spawned = process::exec(ExecLaunch {
+        plan: &plan,
+        cgroup: &cgroup,
+        container: init.as_fd(),
+        sockets: Sockets { console, start: None },
+        state: &state,
+    })?;
+    let terminal = ours.map(|receiver| Terminal::receive(receiver.as_fd())).transpose()?;
+    launch::send_pidfd(request.pidfd_socket.as_deref(), &spawned)?;
+    if let Some(path) = &request.pid_file {
+        launch::write_pid_file(path, spawned.pid())?;
+    }
+    spawned.commit()?;
+    spawned.await_exec(&plan.child)?;
+    match foreground {
+        Some(foreground) => Ok(foreground.wait(&spawned, terminal)?.shell_code()),
+        None => Ok(0),
+    }
+}
+
+/// `--cgroup [controller:]path`: below the container's own cgroup.
+fn cgroup(container: &Container, paths: &[String]) -> Cgroup {
+    paths.iter().fold(container.cgroup(), |cgroup, path| match path.split_once(':') {
+        Some((controllers, path)) => {
+            controllers.split(',').fold(cgroup, |cgroup, controller| cgroup.below(Some(controller), path))
+        }
+        None => cgroup.below(None, path),
+    })
+}
+
+/// What `--process` says, or the container's own process with what the flags change.
+fn process_of(spec: &Spec, request: &Exec) -> Result<Process, Cause> {
+    if let Some(path) = &request.process {
+        return Ok(spec::parse(path, &spec::read(path)?)?);
+    }
+    let Some(mut process) = spec.process.clone() else { return Err(process::Error::NoProgram.into()) };
+    process.args.clone_from(&request.args);
+    process.terminal = request.tty;
+    process.console_size = None;
+    process.env.extend(request.env.iter().cloned());
+    if let Some(cwd) = &request.cwd {
+        process.cwd.clone_from(cwd);
+    }
+    if let Some(user) = request.user {
+        process.user.uid = user.uid;
+        process.user.gid = user.gid.unwrap_or(process.user.gid);
+    }
+    process.user.additional_gids.extend(&request.additional_gids);
+    process.no_new_privileges |= request.no_new_privs;
+    if request.apparmor.is_some() {
+        process.apparmor_profile.clone_from(&request.apparmor);
+    }
+    if request.process_label.is_some() {
+        process.selinux_label.clone_from(&request.process_label);
+    }
+    if !request.capabilities.is_empty() {
+        let sets = process.capabilities.get_or_insert_default();
+        for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+            set.extend(request.capabilities.iter().cloned());
+        }
+    }
+    Ok(process)
+}

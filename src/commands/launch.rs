@@ -1,0 +1,217 @@
+//! What `create` and `run` share: a claimed id, a journal, a cgroup, an init that is ready; all of it undone, in
+//! reverse order, unless the container is recorded in the end.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::delete;
+use crate::cgroups::{self, Cgroup};
+use crate::cli::Create;
+use crate::error::Cause;
+use crate::log::Log;
+use crate::plan::{self, Plan};
+use crate::process::{self, Launch, Moment, Sockets, Spawned};
+use crate::spec::{self, NamespaceKind, Spec};
+use crate::state::{self, Container, Record, Status, Store};
+use crate::sys::{Context, Errno, socket};
+use crate::{host, timestamp};
+
+/// A document and what it means here.
+pub(super) struct Compiled {
+    pub bundle: PathBuf,
+    pub text: Vec<u8>,
+    pub spec: Spec,
+    pub plan: Plan,
+}
+
+/// Reads and compiles the bundle's config.json; nothing is touched.
+pub(super) fn compile(create: &Create, wait_for_start: bool, log: &Log) -> Result<Compiled, Cause> {
+    let bundle = std::fs::canonicalize(&create.bundle)
+        .map_err(Cause::io(format!("bundle {}", create.bundle.display())))?;
+    let path = bundle.join("config.json");
+    let text = spec::read(&path)?;
+    let spec: Spec = spec::parse(&path, &text)?;
+    let (listen_fds, extra_env) = listen_fds();
+    let request = plan::Request {
+        id: &create.id,
+        bundle: &bundle,
+        wait_for_start,
+        preserve_fds: check_preserved(create.preserve_fds + listen_fds)?,
+        extra_env,
+        no_pivot: create.no_pivot,
+        no_new_keyring: create.no_new_keyring,
+    };
+    let plan = plan::compile(&spec, &request, &host::facts())?;
+    plan.warnings.iter().for_each(|warning| log.warn(warning));
+    Ok(Compiled { bundle, text, spec, plan })
+}
+
+/// Descriptors that a socket-activating caller hands on (sd_listen_fds(3)); the program is pid 1 to itself.
+fn listen_fds() -> (u32, Vec<String>) {
+    let count = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+    if count == 0 {
+        return (0, Vec::new());
+    }
+    let mut env = vec![format!("LISTEN_FDS={count}"), "LISTEN_PID=1".to_owned()];
+    env.extend(std::env::var("LISTEN_FDNAMES").ok().map(|names| format!("LISTEN_FDNAMES={names}")));
+    (count, env)
+}
+
+/// All descriptors that are to be handed on must be open now: later ones could be our own.
+pub(super) fn check_preserved(count: u32) -> Result<u32, Cause> {
+    for fd in 3..3 + count {
+        let open = i32::try_from(fd).ok().is_some_and(crate::sys::fd::is_open);
+        if !open {
+            return Err(Cause::NotPreserved(fd));
+        }
+    }
+    Ok(count)
+}
+
+/// The socket that takes the terminal, if the document wants one; options that contradict it are refused.
+pub(super) fn console(terminal: bool, socket: Option<&Path>) -> Result<Option<OwnedFd>, Cause> {
+    match socket {
+        Some(_) if !terminal => Err(process::Error::NoTerminal.into()),
+        Some(path) => {
+            let stream = UnixStream::connect(path)
+                .map_err(Cause::io(format!("--console-socket {}", path.display())))?;
+            Ok(Some(stream.into()))
+        }
+        None => Ok(None),
+    }
+}
+
+/// A container in the making. Dropped before [`Birth::complete`], it never was.
+pub(super) struct Birth<'a> {
+    compiled: &'a Compiled,
+    container: Option<Container>,
+    cgroup: Cgroup,
+    log: &'a Log,
+}
+
+impl<'a> Birth<'a> {
+    /// Claims the id and writes the journal, then makes the cgroup.
+    pub fn begin(
+        store: &Store,
+        create: &Create,
+        compiled: &'a Compiled,
+        log: &'a Log,
+    ) -> Result<Self, Cause> {
+        let container = store.claim(&create.id)?;
+        let mut birth = Self { compiled, container: Some(container), cgroup: Cgroup::default(), log };
+        let record = birth.journal();
+        let container = birth.container()?;
+        container.record = record;
+        container.save_record()?;
+        container.save_config(&compiled.text)?;
+        birth.cgroup = Cgroup::create(&compiled.plan.parent.cgroup)?;
+        let record = birth.cgroup.record();
+        birth.container()?.record.cgroup = record;
+        Ok(birth)
+    }
+
+    fn journal(&self) -> Record {
+        let Compiled { bundle, spec, plan, .. } = self.compiled;
+        let rootfs = spec.root.as_ref().map(|root| bundle.join(&root.path)).unwrap_or_default();
+        let own_pid_ns =
+            spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::Pid && ns.path.is_none());
+        Record {
+            oci_version: spec.oci_version.clone(),
+            bundle: bundle.clone(),
+            rootfs,
+            created: timestamp::nanoseconds(SystemTime::now()),
+            owner: nix::unistd::getuid().as_raw(),
+            cgroup: cgroups::Record::planned(&plan.parent.cgroup),
+            private_pid_ns: own_pid_ns,
+            has_poststart: !spec.hooks.poststart.is_empty(),
+            has_poststop: !spec.hooks.poststop.is_empty(),
+            annotations: spec.annotations.clone(),
+            ..Record::default()
+        }
+    }
+
+    fn container(&mut self) -> Result<&mut Container, Cause> {
+        self.container.as_mut().ok_or(Cause::State(state::Error::Absent))
+    }
+
+    /// The socket that makes the container `created`.
+    pub fn listen_for_start(&mut self) -> Result<OwnedFd, Cause> {
+        Ok(self.container()?.listen_for_start()?)
+    }
+
+    /// Makes init, ready but for the record.
+    pub fn spawn(&mut self, sockets: Sockets) -> Result<Spawned, Cause> {
+        let (compiled, cgroup) = (self.compiled, self.cgroup.clone());
+        let container = self.container()?;
+        let bundle = CString::new(compiled.bundle.as_os_str().as_bytes())
+            .map_err(|_| Errno::EINVAL)
+            .during("chdir", "")?;
+        let state = |moment, pid| state_document(container, moment, pid);
+        let launch =
+            Launch { plan: &compiled.plan, cgroup: &cgroup, bundle: &bundle, sockets, state: &state };
+        Ok(process::create(launch)?)
+    }
+
+    /// Records init and lets it go on: from here on the container exists.
+    pub fn complete(mut self, spawned: &mut Spawned, pid_file: Option<&Path>) -> Result<Container, Cause> {
+        let start_time = state::start_time(spawned.pid())?;
+        let container = self.container()?;
+        container.record.pid = spawned.pid();
+        container.record.start_time = start_time.unwrap_or_default();
+        container.save_record()?;
+        if let Some(path) = pid_file {
+            write_pid_file(path, spawned.pid())?;
+        }
+        spawned.commit()?;
+        self.container.take().ok_or(Cause::State(state::Error::Absent))
+    }
+}
+
+impl Drop for Birth<'_> {
+    fn drop(&mut self) {
+        // Undone in reverse. What fails here is said, and does not hide why we are here.
+        if let Some(mut container) = self.container.take() {
+            container.record.cgroup = self.cgroup.record();
+            if let Err(cause) = delete::destroy(container, self.log) {
+                self.log.warn(&format!("could not undo everything: {cause}; run delete --force"));
+            }
+        }
+    }
+}
+
+/// The state document at a moment of the container's life.
+pub(super) fn state_document(container: &Container, moment: Moment, pid: i32) -> Vec<u8> {
+    let status = match moment {
+        Moment::Creating => Status::Creating,
+        Moment::Created => Status::Created,
+        Moment::Running => Status::Running,
+    };
+    serde_json::to_vec(&container.state(status, pid)).unwrap_or_default()
+}
+
+/// Replaces the file as a whole: whoever waits for it must never read half a number.
+pub(super) fn write_pid_file(path: &Path, pid: i32) -> Result<(), Cause> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}"));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&new)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, pid.to_string().as_bytes()))
+        .and_then(|()| std::fs::rename(&new, path));
+    written.map_err(Cause::io(format!("--pid-file {}", path.display())))
+}
+
+/// Hands a pidfd of the new process to whoever listens at `--pidfd-socket`.
+pub(super) fn send_pidfd(path: Option<&Path>, spawned: &Spawned) -> Result<(), Cause> {
+    let Some(path) = path else { return Ok(()) };
+    let what = || format!("--pidfd-socket {}", path.display());
+    let stream = UnixStream::connect(path).map_err(Cause::io(what()))?;
+    // A stream needs at least one byte to carry a descriptor.
+    Ok(socket::send_with_fd(stream.as_fd(), b"pidfd", spawned.pidfd()).during("sendmsg", what())?)
+}

@@ -1,0 +1,70 @@
+//! `start`: lets the program of a created container run.
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+use super::launch;
+use crate::error::Cause;
+use crate::host;
+use crate::plan::{self, HookPlan};
+use crate::process::{self, Moment};
+use crate::spec::{self, Spec};
+use crate::state::{Container, Status, Store};
+use crate::sys::{Context, Errno};
+
+pub(super) fn start(store: &Store, id: &str) -> Result<(), Cause> {
+    let container = store.lock(id)?;
+    match container.status()? {
+        Status::Created => {}
+        Status::Stopped => return Err(Cause::Status("cannot start a container that has stopped")),
+        Status::Creating => return Err(Cause::Status("cannot start a container that is being created")),
+        Status::Running => return Err(Cause::Status("cannot start an already running container")),
+        Status::Paused => return Err(Cause::Status("cannot start a paused container")),
+    }
+    let init = container.connect_to_init()?;
+    process::start(init.as_fd(), || Ok::<_, Cause>(recompile(&container)?.child))?;
+    container.remove_start_socket()?;
+    if container.record.has_poststart {
+        let spec = saved_spec(&container)?;
+        if let Err(cause) = poststart(&container, &plan::poststart(&spec.hooks)?, container.record.pid) {
+            if let Some(init) = container.init()? {
+                init.signal(libc::SIGKILL)?;
+            }
+            return Err(cause);
+        }
+    }
+    Ok(())
+}
+
+/// Runs the poststart hooks, with the state of a running container.
+pub(super) fn poststart(container: &Container, hooks: &[HookPlan], pid: i32) -> Result<(), Cause> {
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    let state = launch::state_document(container, Moment::Running, pid);
+    let bundle = container.record.bundle.as_os_str().as_bytes();
+    let bundle = CString::new(bundle).map_err(|_| Errno::EINVAL).during("chdir", "bundle")?;
+    Ok(process::run_hooks(hooks, &state, &bundle)?)
+}
+
+/// The document as it was at create.
+pub(super) fn saved_spec(container: &Container) -> Result<Spec, Cause> {
+    let (path, text) = container.config()?;
+    Ok(spec::parse(&path, &text)?)
+}
+
+/// The plan anew, to explain a failed step: the end of it, where `start` is, depends on the document alone.
+fn recompile(container: &Container) -> Result<plan::Plan, Cause> {
+    let spec = saved_spec(container)?;
+    let request = plan::Request {
+        id: &container.id,
+        bundle: &container.record.bundle,
+        wait_for_start: true,
+        preserve_fds: 0,
+        extra_env: Vec::new(),
+        no_pivot: false,
+        no_new_keyring: false,
+    };
+    Ok(plan::compile(&spec, &request, &host::facts())?)
+}

@@ -1,0 +1,32 @@
+//! What the planner may know about this host, found out once.
+
+use std::path::Path;
+
+use crate::cgroups;
+use crate::plan::HostFacts;
+use crate::sys::cred;
+
+/// Looks at the host. Nothing is changed, and nothing that is missing is an error here.
+#[must_use]
+pub fn facts() -> HostFacts {
+    HostFacts {
+        euid: nix::unistd::geteuid().as_raw(),
+        egid: nix::unistd::getegid().as_raw(),
+        in_user_ns: in_user_ns(),
+        capabilities: cred::capget().map(|sets| sets.permitted).unwrap_or_default(),
+        cgroups: cgroups::layout::probe(),
+        apparmor: is_there("/sys/kernel/security/apparmor/profiles"),
+        selinux: is_there("/sys/fs/selinux/enforce"),
+    }
+}
+
+/// Whether we are in a user namespace other than the host's first, which maps every id to itself.
+#[must_use]
+pub fn in_user_ns() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
+fn is_there(path: &str) -> bool {
+    nix::unistd::access(Path::new(path), nix::unistd::AccessFlags::F_OK).is_ok()
+}
