@@ -149,6 +149,8 @@ pub enum Op {
     Mask {
         /// The path; a missing one is skipped.
         path: Target,
+        /// The host's /dev/null.
+        null: Slot,
     },
     /// Writes a label that takes effect at exec.
     ExecLabel {
@@ -330,7 +332,7 @@ impl fmt::Display for Op {
             Self::Domainname { name } => write!(f, "set domainname {name}"),
             Self::Sysctl { path, value } => write!(f, "set sysctl {path} = {value}"),
             Self::Readonly { path } => write!(f, "make {path} read-only"),
-            Self::Mask { path } => write!(f, "mask {path}"),
+            Self::Mask { path, .. } => write!(f, "mask {path}"),
             _ => self.fmt_process(f),
         }
     }

@@ -233,6 +233,7 @@ fn identity(user: &User) -> Result<Identity, Error> {
 
 /// The five capability sets, as bits.
 pub(super) struct Rights {
+    grantable: u64,
     bounding: u64,
     pub sets: CapSets,
     ambient: Vec<u8>,
@@ -270,6 +271,7 @@ impl Rights {
             out.warn("process.capabilities.ambient: what is not both permitted and inheritable is ignored");
         }
         Self {
+            grantable,
             bounding,
             sets: CapSets { effective: effective & permitted, permitted, inheritable },
             ambient: bits(ambient & permitted & inheritable).collect(),
@@ -290,6 +292,7 @@ impl Rights {
         if !process.rlimits.is_empty() {
             keep |= caps::Capability::CAP_SYS_RESOURCE.bitmask();
         }
+        keep &= self.grantable;
         let CapSets { effective, permitted, inheritable } = self.sets;
         CapSets { effective: effective | keep, permitted: permitted | keep, inheritable }
     }

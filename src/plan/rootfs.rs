@@ -1,6 +1,6 @@
 //! The root filesystem around the mounts: entering it, device nodes, pivot, read-only and masked paths.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::mount::{Attrs, Open, PropagationChange, Tree};
 use super::mounts::{Context, target};
@@ -30,16 +30,26 @@ pub(super) fn enter(cx: &Context, out: &mut Builder) -> Result<(), Error> {
     }
     out.step("", Op::IsolateMounts);
     let slot = out.open(Open::Tree(Tree {
-        source: cx.bundle.join(&root.path),
         recursive: true,
-        attrs: Attrs::default(),
         keep_shared: cx.spec.linux.rootfs_propagation.as_deref().is_some_and(|word| word.ends_with("shared")),
-        idmap: None,
         must_be_dir: true,
-        at: "root.path".to_owned(),
+        ..tree("root.path", cx.bundle.join(&root.path))
     }));
     out.step("root.path", Op::EnterRoot { slot });
     Ok(())
+}
+
+/// One mount of the host, as it is.
+fn tree(at: &str, source: PathBuf) -> Tree {
+    Tree {
+        source,
+        recursive: false,
+        attrs: Attrs::default(),
+        keep_shared: false,
+        idmap: None,
+        must_be_dir: false,
+        at: at.to_owned(),
+    }
 }
 
 /// Default and listed devices, and the links in /dev. A /dev bound from the host is left alone.
@@ -151,9 +161,14 @@ pub(super) fn finish(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         let at = format!("linux.readonlyPaths[{index}]");
         out.step(&at, Op::Readonly { path: place(&at, path)? });
     }
+    if spec.linux.masked_paths.is_empty() {
+        return Ok(());
+    }
+    // Taken on the host: an image's own could be anything (CVE-2025-31133).
+    let null = out.open(Open::Tree(tree("linux.maskedPaths", Path::new("/dev/null").to_owned())));
     for (index, path) in spec.linux.masked_paths.iter().enumerate() {
         let at = format!("linux.maskedPaths[{index}]");
-        out.step(&at, Op::Mask { path: place(&at, path)? });
+        out.step(&at, Op::Mask { path: place(&at, path)?, null });
     }
     Ok(())
 }

@@ -69,9 +69,7 @@ impl Foreground {
             let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
             match signal {
                 libc::SIGCHLD => ended = ended.or(reap(program.pid())),
-                libc::SIGWINCH if terminal.is_some() => {
-                    terminal.iter_mut().for_each(|terminal| terminal.resize())
-                }
+                libc::SIGWINCH if terminal.is_some() => resize(terminal.as_deref_mut()),
                 // The kernel's own remarks about our terminal and sockets are not meant for the program.
                 libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
                 // A program that ended meanwhile does not mind.
@@ -79,6 +77,12 @@ impl Foreground {
             }
         }
         Ok(ended)
+    }
+}
+
+fn resize(terminal: Option<&mut Terminal>) {
+    if let Some(terminal) = terminal {
+        terminal.resize();
     }
 }
 

@@ -209,7 +209,10 @@ impl<'p> Init<'p> {
             Op::Sysctl { path, value } => self.root.write_sysctl(path, value),
             Op::ExecLabel { file, label } => self.root.write_self(file, label),
             Op::Readonly { path } => self.root.hide_from_writers(path),
-            Op::Mask { path } => self.root.mask(path),
+            Op::Mask { path, null } => match self.slots.get_mut(*null) {
+                Some(null) => self.root.mask(path, null),
+                None => Err(Errno::EBADF),
+            },
             Op::Cwd { path, create } => self.root.change_dir(path, *create),
             _ => return None,
         })

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::{Root, place};
 use crate::plan::PropagationChange;
 use crate::sys::mount::{self, Attr};
-use crate::sys::{Errno, fd, fd::resolve};
+use crate::sys::{Errno, fd};
 
 impl Root {
     /// Makes the mounts we inherited private, so that taking them away later is not felt on the host.
@@ -16,10 +16,7 @@ impl Root {
     }
 
     /// Attaches the root filesystem on top of `/`, so that no path has to be searched for it, and goes there.
-    ///
-    /// /dev/null of the host is kept for later: after the pivot only the image's is left (CVE-2025-31133).
     pub fn enter(&mut self, tree: OwnedFd) -> Result<(), Errno> {
-        self.null = fd::openat2(here(), c"/dev/null", libc::O_PATH, 0, resolve::NO_SYMLINKS).ok();
         mount::attach_at(tree.as_fd(), here(), c"/")?;
         nix::unistd::fchdir(&tree)?;
         self.dir = Some(tree);

@@ -18,45 +18,42 @@ impl Root {
         mount::attach(tree.as_fd(), target.as_fd())
     }
 
-    /// Covers a file with /dev/null, a directory with an empty one.
-    pub fn mask(&mut self, path: &Target) -> Result<(), Errno> {
+    /// Covers a file with `null`, the host's /dev/null, and a directory with an empty one.
+    ///
+    /// A detached tree cannot be copied (before kernel 6.15), an attached one can: so the first cover is the original.
+    pub fn mask(&mut self, path: &Target, null: &mut Option<OwnedFd>) -> Result<(), Errno> {
         let Some(target) = present(self.dir()?, path)? else { return Ok(()) };
-        let tree = if fstat(&target)?.st_mode & libc::S_IFMT == libc::S_IFDIR {
-            self.empty_dir()?
-        } else {
-            mount::clone_tree(self.null_device()?, c"", false)?
-        };
-        mount::attach(tree.as_fd(), target.as_fd())
-    }
-
-    /// One empty, read-only filesystem serves all masked directories of a container.
-    fn empty_dir(&mut self) -> Result<OwnedFd, Errno> {
-        if let Some(first) = &self.empty {
-            return mount::clone_tree(first.as_fd(), c"", false);
+        let is_dir = fstat(&target)?.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        let first = if is_dir { &mut self.empty } else { &mut self.null };
+        if let Some(first) = first {
+            return mount::attach(mount::clone_tree(first.as_fd(), c"", false)?.as_fd(), target.as_fd());
         }
-        let fs = mount::fsopen(c"tmpfs")?;
-        mount::fs_string(fs.as_fd(), c"size", c"0")?;
-        mount::fs_string(fs.as_fd(), c"nr_inodes", c"2")?;
-        mount::fs_flag(fs.as_fd(), c"ro")?;
-        mount::fs_create(fs.as_fd())?;
-        let attributes = libc::MOUNT_ATTR_RDONLY
-            | libc::MOUNT_ATTR_NOSUID
-            | libc::MOUNT_ATTR_NODEV
-            | libc::MOUNT_ATTR_NOEXEC;
-        let mount = mount::fsmount(fs.as_fd(), attributes)?;
-        self.empty = Some(mount.try_clone().map_err(|_| Errno::EMFILE)?);
-        Ok(mount)
+        let tree = if is_dir { empty_dir()? } else { null_device(null.take())? };
+        mount::attach(tree.as_fd(), target.as_fd())?;
+        *first = Some(tree);
+        Ok(())
     }
+}
 
-    /// The host's /dev/null, if it is that device and nothing else (CVE-2025-31133).
-    fn null_device(&self) -> Result<BorrowedFd<'_>, Errno> {
-        let null = self.null.as_ref().ok_or(Errno::ENODEV)?;
-        let stat = fstat(null)?;
-        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != makedev(1, 3) {
-            return Err(Errno::ENODEV);
-        }
-        Ok(null.as_fd())
+/// One empty, read-only filesystem serves all masked directories of a container.
+fn empty_dir() -> Result<OwnedFd, Errno> {
+    let fs = mount::fsopen(c"tmpfs")?;
+    mount::fs_string(fs.as_fd(), c"size", c"0")?;
+    mount::fs_string(fs.as_fd(), c"nr_inodes", c"2")?;
+    mount::fs_flag(fs.as_fd(), c"ro")?;
+    mount::fs_create(fs.as_fd())?;
+    let no_use = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    mount::fsmount(fs.as_fd(), libc::MOUNT_ATTR_RDONLY | no_use)
+}
+
+/// The host's /dev/null, if it is that device and nothing else (CVE-2025-31133).
+fn null_device(null: Option<OwnedFd>) -> Result<OwnedFd, Errno> {
+    let null = null.ok_or(Errno::ENODEV)?;
+    let stat = fstat(&null)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != makedev(1, 3) {
+        return Err(Errno::ENODEV);
     }
+    Ok(null)
 }
 
 fn present(root: BorrowedFd, path: &Target) -> Result<Option<OwnedFd>, Errno> {

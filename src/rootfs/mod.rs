@@ -23,9 +23,9 @@ pub struct Root {
     dir: Option<OwnedFd>,
     /// A procfs that nothing inside can stand in for.
     proc: Option<OwnedFd>,
-    /// The host's /dev/null, for masked files.
+    /// The host's /dev/null, where it first covers a file: others get a copy of that mount.
     null: Option<OwnedFd>,
-    /// One empty directory, for all masked directories.
+    /// One empty directory, where it first covers one.
     empty: Option<OwnedFd>,
 }
 
