@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -63,14 +63,11 @@ impl Log {
         Self { file, format, level }
     }
 
-    /// Says why the verb failed: in the file, and for people on stderr.
+    /// Says why the verb failed: in the file, and on stderr too, as runc does.
     pub fn error(&self, message: &str) {
+        self.line(Level::Error, message);
         if self.file.is_some() {
-            self.line(Level::Error, message);
-        }
-        match self.format {
-            Format::Json if self.file.is_none() => self.line(Level::Error, message),
-            _ => to_stderr(&format!("hull: {message}\n")),
+            to_stderr(&for_people(Level::Error, message));
         }
     }
 
@@ -90,25 +87,36 @@ impl Log {
         if level > self.level {
             return;
         }
-        let line = render(self.format, level, message, SystemTime::now());
-        let written = match &self.file {
-            None => return to_stderr(&line),
-            // One write for one line: O_APPEND keeps the lines of parallel verbs apart.
-            Some(path) => append(path).and_then(|mut file| file.write_all(line.as_bytes())),
-        };
-        if let (Err(err), Some(path)) = (written, &self.file) {
-            to_stderr(&format!("hull: cannot log to {}: {err}\n{line}", path.display()));
+        match (&self.file, self.format) {
+            (None, Format::Text) => to_stderr(&for_people(level, message)),
+            (None, Format::Json) => to_stderr(&render(self.format, level, message, SystemTime::now())),
+            (Some(path), format) => {
+                let line = render(format, level, message, SystemTime::now());
+                // One write for one line: O_APPEND keeps the lines of parallel verbs apart.
+                let written = append(path).and_then(|mut file| file.write_all(line.as_bytes()));
+                if let Err(err) = written {
+                    to_stderr(&format!("hull: cannot log to {}: {err}\n{line}", path.display()));
+                }
+            }
         }
     }
 }
 
-fn append(path: &PathBuf) -> io::Result<File> {
+fn append(path: &Path) -> io::Result<File> {
     File::options().append(true).create(true).mode(0o644).open(path)
 }
 
 /// A closed stderr is nothing to report anywhere.
 fn to_stderr(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// A line for a terminal, which needs no time.
+fn for_people(level: Level, message: &str) -> String {
+    match level {
+        Level::Error => format!("hull: {message}\n"),
+        _ => format!("hull: {}: {message}\n", level.name()),
+    }
 }
 
 fn render(format: Format, level: Level, message: &str, time: SystemTime) -> String {

@@ -10,15 +10,13 @@ use super::values;
 const VERSION: &str =
     concat!("version ", env!("CARGO_PKG_VERSION"), "\ncommit: ", env!("HULL_COMMIT"), "\nspec: 1.3.0");
 
-/// The whole tree; a subcommand's own flags are added when it is chosen.
-pub fn hull() -> Command {
+/// The program with the options that stand before the verb.
+pub fn global() -> Command {
     Command::new("hull")
         .about("Runs OCI containers")
         .version(VERSION)
         .disable_version_flag(true)
         .args_override_self(true)
-        .subcommand_value_name("command")
-        .subcommand_help_heading("Commands")
         .args([
             path("root", "Folder of the containers' state [default: /run/hull]"),
             path("log", "Append log lines to this file"),
@@ -36,15 +34,23 @@ pub fn hull() -> Command {
                 .action(ArgAction::Version)
                 .help("Print the version"),
         ])
-        .subcommands(COMMANDS.iter().map(|(name, about, flags)| {
-            Command::new(*name).about(*about).defer(|command| command.args_override_self(true)).defer(*flags)
-        }))
+}
+
+/// One verb, with its name as it is spelled here.
+pub fn command(name: &str) -> Option<(&'static str, Command)> {
+    let (name, about, flags) = COMMANDS.iter().find(|command| command.0 == name)?;
+    Some((name, flags(Command::new(*name).about(*about).args_override_self(true))))
+}
+
+/// The program with all verbs.
+pub fn tree() -> Command {
+    let commands = COMMANDS.iter().filter_map(|(name, ..)| command(name)).map(|(_, command)| command);
+    global().subcommand_value_name("command").subcommand_help_heading("Commands").subcommands(commands)
 }
 
 /// The usage line of one command, for mistakes that clap cannot see.
 pub fn usage(name: &str) -> String {
-    let mut command = hull();
-    let usage = command.find_subcommand_mut(name).map(|command| command.render_usage().to_string());
+    let usage = command(name).map(|(_, mut command)| command.render_usage().to_string());
     usage.unwrap_or_default() + "\n"
 }
 

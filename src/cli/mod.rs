@@ -1,7 +1,8 @@
 //! The command line: argv becomes a [`Request`], plain typed data that has not yet looked at the host.
 //!
-//! Names, defaults and exit codes are runc's, because engines know them. clap builds only the subcommand that was
-//! asked for (`defer`), so that parsing stays far below a tenth of a millisecond.
+//! Names, defaults and exit codes are runc's, because engines know them. Only the verb that was asked for is built,
+//! which keeps parsing below a tenth of a millisecond; a mistake is parsed again by the whole tree of commands, which
+//! has the words for it.
 
 mod flags;
 mod request;
@@ -24,22 +25,36 @@ pub struct Stop {
 }
 
 /// Reads the command line, whose first word is the program's name.
-pub fn parse(argv: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, Stop> {
-    let matches = flags::hull().try_get_matches_from(argv).map_err(|err| stop(&err))?;
-    let global = global(&matches);
-    let Some((name, args)) = matches.subcommand() else {
-        return Err(Stop { text: flags::hull().render_help().to_string(), code: 0 });
-    };
-    Ok(Request { global, verb: verb(name, args)? })
+pub fn parse(argv: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Request, Stop> {
+    let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
+    let Some((global, name, args)) = matches(&argv) else { return Err(explain(&argv)) };
+    Ok(Request { global: self::global(&global), verb: verb(name, &args)? })
 }
 
-fn stop(err: &clap::Error) -> Stop {
-    let code = match err.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
-        ErrorKind::InvalidSubcommand => 3,
-        _ => 1,
-    };
-    Stop { text: err.to_string(), code }
+/// Matches what stands before the verb, and then the verb's own words; `None` for help, version and mistakes.
+fn matches(argv: &[OsString]) -> Option<(ArgMatches, &'static str, ArgMatches)> {
+    let global = flags::global().allow_external_subcommands(true).try_get_matches_from(argv).ok()?;
+    let (name, words) = global.subcommand()?;
+    let (name, command) = flags::command(name)?;
+    let words = words.get_many::<OsString>("").into_iter().flatten();
+    let args = command.no_binary_name(true).try_get_matches_from(words).ok()?;
+    Some((global, name, args))
+}
+
+/// What to tell a user whose words are no request.
+fn explain(argv: &[OsString]) -> Stop {
+    let mut tree = flags::tree();
+    match tree.try_get_matches_from_mut(argv) {
+        Ok(_) => Stop { text: tree.render_help().to_string(), code: 0 },
+        Err(err) => {
+            let code = match err.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+                ErrorKind::InvalidSubcommand => 3,
+                _ => 1,
+            };
+            Stop { text: err.to_string(), code }
+        }
+    }
 }
 
 fn global(m: &ArgMatches) -> Global {

@@ -21,7 +21,7 @@ fn code(line: &str) -> u8 {
 
 #[test]
 fn the_command_tree_is_sound_when_fully_built() {
-    let mut tree = flags::hull();
+    let mut tree = flags::tree();
     tree.build();
     tree.debug_assert();
 }

@@ -75,7 +75,10 @@ fn document(request: &Update) -> Result<Value, Cause> {
     };
     // Read as what it is first, because that names the place of a mistake.
     spec::parse::<Resources>(path, &text)?;
-    Ok(without_zeros(spec::parse(path, &text)?))
+    match spec::parse(path, &text)? {
+        document @ Value::Object(_) => Ok(without_zeros(document)),
+        _ => Err(plan::Error::new("resources", "is not a JSON object").into()),
+    }
 }
 
 fn without_zeros(mut document: Value) -> Value {
@@ -110,4 +113,30 @@ fn merge(resources: &mut Value, changes: Value) -> Value {
         changed[&name] = section.clone();
     }
     if changed.is_null() { Value::Object(serde_json::Map::new()) } else { changed }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_sections_with_changes_are_written_but_those_as_a_whole() {
+        let mut resources = json!({"memory": {"limit": 7, "swap": 9}, "cpu": {"shares": 2}, "devices": [1]});
+        let changes =
+            json!({"memory": {"limit": 5, "swap": null}, "pids": {"limit": 3}, "cpu": null, "devices": [2]});
+        let wanted = merge(&mut resources, changes);
+        assert_eq!(wanted, json!({"memory": {"limit": 5, "swap": 9}, "pids": {"limit": 3}, "devices": [2]}));
+        assert_eq!(resources["cpu"], json!({"shares": 2}), "untouched");
+        assert_eq!(resources["memory"], wanted["memory"], "remembered");
+    }
+
+    #[test]
+    fn nothing_to_change_is_an_empty_document() {
+        assert_eq!(merge(&mut json!({"pids": {"limit": 3}}), Value::Null), json!({}));
+        let zeros = json!({"memory": {"limit": 0, "swappiness": 0}, "cpu": {"cpus": "", "idle": 0}});
+        let left = json!({"memory": {"limit": null, "swappiness": 0}, "cpu": {"cpus": null, "idle": 0}});
+        assert_eq!(without_zeros(zeros), left);
+    }
 }

@@ -10,6 +10,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Error, Init, Record, State, Status, View};
 use crate::cgroups::Cgroup;
+use crate::spec::OCI_VERSION;
 use crate::sys::file::{flock, read_at, write_atomic};
 use crate::sys::{self, Context, Errno};
 
@@ -46,7 +47,10 @@ impl Container {
 
     fn read_record(&mut self) -> Result<(), Error> {
         match read_at(self.dir(), c"state.json") {
-            Err(Errno::ENOENT) => Ok(()),
+            Err(Errno::ENOENT) => {
+                OCI_VERSION.clone_into(&mut self.record.oci_version);
+                Ok(())
+            }
             result => {
                 let text = result.during("read", self.path.join("state.json").display())?;
                 let corrupt = |source| Error::Corrupt { path: self.path.join("state.json"), source };
