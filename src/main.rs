@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use hull::cli::{self, Stop};
 use hull::log::Log;
 
+#[global_allocator]
+static HEAP: hull::sys::heap::Heap = hull::sys::heap::Heap::new();
+
 fn main() -> ExitCode {
     let request = match cli::parse(std::env::args_os()) {
         Ok(request) => request,

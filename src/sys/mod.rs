@@ -13,6 +13,7 @@ mod error;
 pub mod exec;
 pub mod fd;
 pub mod file;
+pub mod heap;
 pub mod host;
 pub mod mount;
 pub mod net;
