@@ -1,7 +1,4 @@
-//! Cgroups on the real kernel: the v1 hierarchies of this host, and a v2 host played in private namespaces.
-//!
-//! A v2 test runs itself again in a mount and cgroup namespace whose /sys/fs/cgroup is cgroup2 alone; there the core
-//! files, pressure files, device programs and whatever controllers v1 left over are real.
+//! Cgroups on the real kernel: the hierarchies of this host, and other kinds of hosts played in private namespaces.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -14,10 +11,14 @@
 #[path = "harness/needs.rs"]
 mod harness;
 
+#[path = "cgroups/hosts.rs"]
+mod hosts;
 #[path = "cgroups/v1.rs"]
 mod v1;
 #[path = "cgroups/v2.rs"]
 mod v2;
+#[path = "cgroups/view.rs"]
+mod view;
 
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -41,8 +42,17 @@ fn facts() -> HostFacts {
 
 /// Plans a cgroup for `linux.resources` at `path`.
 fn plan(path: &str, resources: &str) -> CgroupPlan {
-    let linux = format!(r#"{{"cgroupsPath": "{path}", "resources": {resources}}}"#);
-    plan::cgroup::compile("unused", &serde_json::from_str(&linux).unwrap(), &facts()).unwrap()
+    plan_with(path, resources, "[]")
+}
+
+/// The same with namespaces, for a process of user 1234 that has its cgroup mounted.
+fn plan_with(path: &str, resources: &str, namespaces: &str) -> CgroupPlan {
+    let spec = format!(
+        r#"{{"ociVersion": "1.3.0", "process": {{"cwd": "/", "user": {{"uid": 1234, "gid": 0}}}},
+        "mounts": [{{"destination": "/sys/fs/cgroup", "type": "cgroup"}}],
+        "linux": {{"cgroupsPath": "{path}", "resources": {resources}, "namespaces": {namespaces}}}}}"#
+    );
+    plan::cgroup::compile("unused", &serde_json::from_str(&spec).unwrap(), &facts()).unwrap()
 }
 
 /// A cgroup that is emptied and removed when the test ends, however it ends.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::Mode;
 use nix::unistd::mkdir;
 
-use super::{Cgroup, Dir, Error, file, members, remove};
+use super::{Cgroup, Dir, Error, devices, file, members, remove};
 use crate::plan::cgroup::Version;
-use crate::plan::{CgroupDir, CgroupPlan, Write};
-use crate::sys::Errno;
+use crate::plan::{CgroupDir, CgroupPlan, DevicePolicy, Write};
+use crate::sys::{Context, Errno};
 
 impl Cgroup {
     /// Makes the planned cgroup, or takes an existing one if it is neither frozen nor in use.
@@ -42,8 +42,37 @@ impl Cgroup {
             }
             self.write_all(writes)?;
         }
-        plan.devices.as_ref().map_or(Ok(()), |policy| self.set_devices(policy))
+        self.enforce_devices(plan)?;
+        match (plan.owner, self.v2()) {
+            (Some(owner), Some(dir)) => hand_over(&dir.path, owner),
+            _ => Ok(()),
+        }
     }
+
+    fn enforce_devices(&self, plan: &CgroupPlan) -> Result<(), Error> {
+        match (&plan.devices, self.with("devices")) {
+            // A new list is a copy of its parent's, and need not be read before it is replaced.
+            (Some(DevicePolicy::List(list)), Some(dir)) if dir.made > 0 => {
+                devices::write_new_list(&dir.path, list)
+            }
+            (Some(policy), _) => self.set_devices(policy),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+/// Gives the cgroup, and those of its files that the kernel declares safe for it, to a user.
+fn hand_over(dir: &Path, owner: u32) -> Result<(), Error> {
+    // Before Linux 4.15 the kernel had no such list.
+    let listed = file::try_read(Path::new("/sys/kernel/cgroup/delegate"));
+    let listed = listed.unwrap_or_else(|_| "cgroup.procs\ncgroup.subtree_control\ncgroup.threads".to_owned());
+    for path in std::iter::once(dir.to_owned()).chain(listed.lines().map(|name| dir.join(name))) {
+        match nix::unistd::chown(&path, Some(owner.into()), None) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno).during("chown", format_args!("{}, {owner}", path.display()))?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes a directory and the parents that it lacks; returns how many were made.
@@ -92,8 +121,11 @@ impl Dir {
     fn prepare_v1(&self, mount: &Path, writes: &[&Write]) -> Result<(), Error> {
         if self.has("cpuset") {
             for name in ["cpuset.cpus", "cpuset.mems"] {
+                let above = inherit(self.path.parent().unwrap_or(mount), mount, name)?;
                 let limited = writes.iter().any(|write| write.file == name);
-                inherit(if limited { self.path.parent().unwrap_or(mount) } else { &self.path }, mount, name)?;
+                if !limited && (self.made > 0 || file::read(&self.file(name))?.trim().is_empty()) {
+                    file::write(&self.file(name), above.trim())?;
+                }
             }
         }
         // A group has real-time bandwidth only out of its parent's.

@@ -19,15 +19,24 @@ use crate::sys::{Context, Errno};
 /// that it may use before and after.
 pub(super) fn write_list(dir: &Path, list: &DeviceList) -> Result<(), Error> {
     let present = if list.allow { String::new() } else { file::read(&dir.join("devices.list"))? };
-    let wanted: Vec<String> = list.exceptions.iter().map(ToString::to_string).collect();
     // `a *:* rwm` is also what a list with a default of allow shows, whatever its exceptions are.
     if list.allow || present.lines().any(|line| line.starts_with('a')) {
-        write_lines(dir, list.allow, ["a"])?;
-        return write_lines(dir, !list.allow, wanted.iter().map(String::as_str));
+        return write_new_list(dir, list);
     }
+    let wanted = lines_of(list);
     let present: Vec<&str> = present.lines().collect();
     write_lines(dir, false, present.iter().copied().filter(|line| !wanted.iter().any(|rule| rule == line)))?;
     write_lines(dir, true, wanted.iter().map(String::as_str).filter(|rule| !present.contains(rule)))
+}
+
+/// Makes a v1 cgroup that nobody has joined have exactly `list`.
+pub(super) fn write_new_list(dir: &Path, list: &DeviceList) -> Result<(), Error> {
+    write_lines(dir, list.allow, ["a"])?;
+    write_lines(dir, !list.allow, lines_of(list).iter().map(String::as_str))
+}
+
+fn lines_of(list: &DeviceList) -> Vec<String> {
+    list.exceptions.iter().map(ToString::to_string).collect()
 }
 
 fn write_lines<'a>(dir: &Path, allow: bool, lines: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {

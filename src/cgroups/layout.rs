@@ -1,7 +1,7 @@
 //! Where this host's cgroup hierarchies are.
 //!
 //! The usual mount points are tried first, because /proc/self/mountinfo grows with every container on the host and
-//! is read only where they do not answer.
+//! is read only where they do not answer. What it lists may lie hidden below another mount.
 
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,8 @@ impl Mounts {
         } else {
             let has =
                 |mount: &Mount| own.controllers.split(',').all(|c| mount.options.split(',').any(|o| o == c));
-            self.list().iter().find(|mount| !mount.v2 && has(mount))?.point.clone()
+            let found = self.list().iter().find(|mount| !mount.v2 && has(mount))?.point.clone();
+            is_mounted(&found, CGROUP_SUPER_MAGIC).then_some(found)?
         };
         let own = self.own(&mount, own.path);
         Some(Hierarchy { controllers, mount, own })
@@ -96,7 +97,8 @@ impl Mounts {
         let mount = if is_mounted(&usual, CGROUP2_SUPER_MAGIC) {
             usual
         } else {
-            self.list().iter().find(|mount| mount.v2)?.point.clone()
+            let found = self.list().iter().find(|mount| mount.v2)?.point.clone();
+            is_mounted(&found, CGROUP2_SUPER_MAGIC).then_some(found)?
         };
         Some(self.v2(mount, own))
     }

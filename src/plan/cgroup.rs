@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::devices::{self, DeviceList, DeviceRule};
 use super::limits::{self, Write};
 use super::{CgroupLayout, Error, Hierarchy, HostFacts};
-use crate::spec::{Linux, Resources};
+use crate::spec::{IdMapping, NamespaceKind, Resources, Spec};
 
 /// What to make before the container's first process exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -18,6 +18,9 @@ pub struct CgroupPlan {
     pub writes: Vec<Write>,
     /// Device rules; `None` where they cannot be set (rootless) or nothing can enforce them.
     pub devices: Option<DevicePolicy>,
+    /// Host user that the v2 cgroup is handed over to, when the container may manage it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
     /// Nothing in the document needs a cgroup, and the caller may lack the right to make one.
     pub dispensable: bool,
 }
@@ -81,18 +84,42 @@ pub struct CgroupUpdate {
 }
 
 /// Compiles `linux.cgroupsPath` and `linux.resources` of container `id`.
-pub fn compile(id: &str, linux: &Linux, facts: &HostFacts) -> Result<CgroupPlan, Error> {
-    let layout = &facts.cgroups;
+pub fn compile(id: &str, spec: &Spec, facts: &HostFacts) -> Result<CgroupPlan, Error> {
+    let (linux, layout) = (&spec.linux, &facts.cgroups);
     let dirs = dirs(id, linux.cgroups_path.as_deref(), layout)?;
     let mut plan = CgroupPlan { dirs, ..CgroupPlan::default() };
     let none = Resources::default();
     let resources = linux.resources.as_ref().unwrap_or(&none);
     plan.writes = limits::writes(resources, layout, "linux.resources")?;
     plan.devices = policy(resources, facts, "linux.resources")?;
+    plan.owner = owner(spec).filter(|owner| layout.is_v2() && *owner != facts.euid);
     plan.dispensable = is_rootless(facts)
         && linux.cgroups_path.as_deref().unwrap_or_default().is_empty()
         && plan.writes.iter().all(|write| write.fresh);
     Ok(plan)
+}
+
+/// The user whose processes may manage the cgroup from inside (config-linux.md, "Cgroup ownership"): that of the
+/// container's process, if it sees its own cgroup as the root and has it mounted writable.
+fn owner(spec: &Spec) -> Option<u32> {
+    let of_kind = |kind| spec.linux.namespaces.iter().find(move |namespace| namespace.kind == kind);
+    let managed = spec.mounts.iter().any(|mount| {
+        matches!(mount.kind.as_deref(), Some("cgroup" | "cgroup2"))
+            && mount.destination.components().eq(Path::new("/sys/fs/cgroup").components())
+            && !mount.options.iter().any(|option| option == "ro")
+    });
+    if !managed || of_kind(NamespaceKind::Cgroup)?.path.is_some() {
+        return None;
+    }
+    let uid = spec.process.as_ref().map_or(0, |process| process.user.uid);
+    if of_kind(NamespaceKind::User).is_none() {
+        return Some(uid);
+    }
+    let host = |map: &IdMapping| {
+        let offset = uid.checked_sub(map.container_id).filter(|offset| *offset < map.size)?;
+        map.host_id.checked_add(offset)
+    };
+    spec.linux.uid_mappings.iter().find_map(host)
 }
 
 /// Compiles the document of `update --resources`, merged by the caller with what the container was created with.
@@ -208,10 +235,18 @@ mod tests {
         HostFacts { cgroups: CgroupLayout { v1, v2 }, ..HostFacts::default() }
     }
 
+    fn compile_linux(linux: &serde_json::Value, facts: &HostFacts) -> Result<CgroupPlan, Error> {
+        let spec = serde_json::json!({"ociVersion": "1.3.0", "linux": linux});
+        compile("web", &serde_json::from_value(spec).unwrap(), facts)
+    }
+
     fn paths(path: Option<&str>, facts: &HostFacts) -> Result<Vec<String>, Error> {
-        let linux = Linux { cgroups_path: path.map(str::to_owned), ..Linux::default() };
         let dir = |dir: CgroupDir| dir.path.display().to_string();
-        Ok(compile("web", &linux, facts)?.dirs.into_iter().map(dir).collect())
+        Ok(compile_linux(&serde_json::json!({"cgroupsPath": path}), facts)?
+            .dirs
+            .into_iter()
+            .map(dir)
+            .collect())
     }
 
     #[test]
@@ -240,7 +275,7 @@ mod tests {
 
     #[test]
     fn devices_take_the_form_that_the_host_enforces() {
-        let policy = |facts: &HostFacts| compile("web", &Linux::default(), facts).unwrap().devices;
+        let policy = |facts: &HostFacts| compile_linux(&serde_json::json!({}), facts).unwrap().devices;
         assert!(matches!(policy(&v2_facts("/")), Some(DevicePolicy::Program(rules)) if rules.len() == 11));
         assert!(matches!(policy(&hybrid_facts()), Some(DevicePolicy::List(list)) if !list.allow));
         assert_eq!(policy(&HostFacts { in_user_ns: true, ..v2_facts("/") }), None);
@@ -251,13 +286,33 @@ mod tests {
     fn only_a_rootless_container_without_wishes_can_do_without_a_cgroup() {
         let user = HostFacts { euid: 1000, ..v2_facts("/") };
         let dispensable = |linux: &str, facts: &HostFacts| {
-            compile("web", &serde_json::from_str(linux).unwrap(), facts).unwrap().dispensable
+            compile_linux(&serde_json::from_str(linux).unwrap(), facts).unwrap().dispensable
         };
         assert!(dispensable("{}", &user));
         assert!(!dispensable("{}", &v2_facts("/")));
         assert!(!dispensable(r#"{"cgroupsPath": "/a"}"#, &user));
         assert!(!dispensable(r#"{"resources": {"memory": {"limit": 4096}}}"#, &user));
         assert!(dispensable(r#"{"resources": {"memory": {"limit": -1}}}"#, &user));
+    }
+
+    #[test]
+    fn the_cgroup_is_handed_over_only_to_one_who_can_manage_it() {
+        let owner = |namespaces: &str, option: &str, facts: &HostFacts| {
+            let json = format!(
+                r#"{{"ociVersion": "1.3.0", "process": {{"cwd": "/", "user": {{"uid": 7, "gid": 0}}}},
+                "mounts": [{{"destination": "/sys/fs/cgroup/", "type": "cgroup", "options": ["{option}"]}}],
+                "linux": {{"namespaces": [{namespaces}],
+                    "uidMappings": [{{"containerID": 5, "hostID": 1000, "size": 10}}]}}}}"#
+            );
+            compile("web", &serde_json::from_str(&json).unwrap(), facts).unwrap().owner
+        };
+        let (cgroup, user) = (r#"{"type": "cgroup"}"#, r#"{"type": "cgroup"}, {"type": "user"}"#);
+        assert_eq!(owner(cgroup, "rw", &v2_facts("/")), Some(7));
+        assert_eq!(owner(user, "rw", &v2_facts("/")), Some(1002));
+        assert_eq!(owner(user, "ro", &v2_facts("/")), None);
+        assert_eq!(owner("", "rw", &v2_facts("/")), None);
+        assert_eq!(owner(r#"{"type": "cgroup", "path": "/proc/1/ns/cgroup"}"#, "rw", &v2_facts("/")), None);
+        assert_eq!(owner(user, "rw", &hybrid_facts()), None);
     }
 
     #[test]

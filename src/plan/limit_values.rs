@@ -33,10 +33,11 @@ pub(super) fn bytes(limit: Option<i64>, unlimited: &'static str) -> Values {
     }
 }
 
-/// `pids.limit`, where zero is a limit: no fork at all.
-pub(super) fn tasks(limit: Option<i64>) -> Values {
+/// `pids.limit`, where zero is a limit: no fork at all. `least` is what the kernel must be told for that.
+pub(super) fn tasks(limit: Option<i64>, least: i64) -> Values {
     match limit? {
         -1 => one("max"),
+        0 => one(least),
         tasks if tasks < 0 => refuse(format!("{tasks} is no number of tasks"), "write -1 for no limit"),
         tasks => one(tasks),
     }

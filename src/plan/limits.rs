@@ -138,7 +138,7 @@ const V1: &[Row] = &[
     row("cpu.realtimeRuntime", "cpu.rt_runtime_us", |r| value::nonzero(r.cpu.as_ref()?.realtime_runtime)),
     row("cpu.cpus", "cpuset.cpus", |r| value::list(r.cpu.as_ref()?.cpus.as_ref())),
     row("cpu.mems", "cpuset.mems", |r| value::list(r.cpu.as_ref()?.mems.as_ref())),
-    row("pids.limit", "pids.max", |r| value::tasks(r.pids.as_ref()?.limit)).fresh("max"),
+    row("pids.limit", "pids.max", |r| value::tasks(r.pids.as_ref()?.limit, 0)).fresh("max"),
     row("blockIO.weight", "blkio.weight", |r| value::io_weight(r.block_io.as_ref()?.weight))
         .instead("blkio.bfq.weight", str::to_owned),
     row("blockIO.leafWeight", "blkio.leaf_weight", |r| value::io_weight(r.block_io.as_ref()?.leaf_weight)),
@@ -195,7 +195,8 @@ const V2: &[Row] = &[
         .v1_only(),
     row("cpu.cpus", "cpuset.cpus", |r| value::list(r.cpu.as_ref()?.cpus.as_ref())),
     row("cpu.mems", "cpuset.mems", |r| value::list(r.cpu.as_ref()?.mems.as_ref())),
-    row("pids.limit", "pids.max", |r| value::tasks(r.pids.as_ref()?.limit)).fresh("max"),
+    // The container's first process is born inside and counted, so 1 is what forbids every further one.
+    row("pids.limit", "pids.max", |r| value::tasks(r.pids.as_ref()?.limit, 1)).fresh("max"),
     row("blockIO.weight", "io.bfq.weight", |r| value::io_weight(r.block_io.as_ref()?.weight))
         .instead("io.weight", value::io_weight_v2),
     row("blockIO.leafWeight", "blkio.leaf_weight", |r| value::io_weight(r.block_io.as_ref()?.leaf_weight))
@@ -442,7 +443,7 @@ cpu.max = 50000 200000
 cpu.max.burst = 1000
 cpuset.cpus = 0-1
 cpuset.mems = 0
-pids.max = 0
+pids.max = 1
 io.bfq.weight = 100 | io.weight = 910
 io.bfq.weight = 8:0 500 | io.weight = 8:0 4950
 io.max = 8:0 rbps=600

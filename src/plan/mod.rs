@@ -140,7 +140,7 @@ impl Builder {
 pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan, Error> {
     let mut out = Builder::default();
     validate::document(spec, &mut out)?;
-    let cgroup = cgroup::compile(request.id, &spec.linux, facts)?;
+    let cgroup = cgroup::compile(request.id, spec, facts)?;
     let seccomp = seccomp_of(spec, &mut out)?;
     let hooks = hooks::compile(&spec.hooks)?;
     let namespaces = namespaces::compile(spec, &mut out)?;

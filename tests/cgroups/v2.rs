@@ -2,55 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use hull::cgroups::{Cgroup, Error, layout};
 use hull::sys::Errno;
 use nix::sys::signal::Signal;
 
-use super::{Made, nest, plan, state_of, unique};
-
-/// Whether this process sees a v2 host. If not, the test runs again in a view where it does, and must pass there.
-fn on_v2_host(test: &str) -> bool {
-    if layout::probe().is_v2() {
-        return true;
-    }
-    if let Err(reason) = crate::harness::root() {
-        crate::harness::skip(test, &reason);
-        return false;
-    }
-    let Some(unified) = layout::probe().v2 else {
-        crate::harness::skip(test, "needs a cgroup2 mount");
-        return false;
-    };
-    let view = unified.mount.join(unique());
-    fs::create_dir(&view).unwrap();
-    let inside = "mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup && mkdir init && echo $$ > init/cgroup.procs \
-        && for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done; exec \"$@\"";
-    let outside =
-        "echo $$ > $0/cgroup.procs && exec timeout 120 unshare -m -C --propagation private sh -c \"$@\"";
-    let output = Command::new("sh")
-        .args(["-c", outside])
-        .arg(&view)
-        .args([inside, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("v2::{test}"), "--nocapture", "--test-threads=1"])
-        .output()
-        .unwrap();
-    remove_all(&view);
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && text.contains("1 passed"), "in the v2 view:\n{text}");
-    false
-}
-
-/// The view's own cgroups; the kernel needs a moment to notice that the last process has ended.
-fn remove_all(dir: &Path) {
-    for entry in fs::read_dir(dir).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
-        remove_all(&entry.path());
-    }
-    super::eventually("the view is empty", || fs::remove_dir(dir).is_ok());
-}
+use super::view::PURE_V2;
+use super::{Made, nest, plan, plan_with, state_of, unique};
 
 fn first_page_size() -> Option<String> {
     let names = fs::read_dir("/sys/kernel/mm/hugepages").ok()?.flatten();
@@ -64,7 +22,7 @@ fn first_page_size() -> Option<String> {
 
 #[test]
 fn controllers_are_handed_down_the_path_and_parents_go_with_the_container() {
-    if !on_v2_host("controllers_are_handed_down_the_path_and_parents_go_with_the_container") {
+    if !PURE_V2.entered("v2::controllers_are_handed_down_the_path_and_parents_go_with_the_container") {
         return;
     }
     let layout = layout::probe();
@@ -90,7 +48,7 @@ fn controllers_are_handed_down_the_path_and_parents_go_with_the_container() {
 
 #[test]
 fn a_parent_that_cannot_hand_down_is_named() {
-    if !on_v2_host("a_parent_that_cannot_hand_down_is_named") {
+    if !PURE_V2.entered("v2::a_parent_that_cannot_hand_down_is_named") {
         return;
     }
     let Some(size) = first_page_size().filter(|_| layout::probe().offers("hugetlb")) else {
@@ -114,7 +72,7 @@ fn a_parent_that_cannot_hand_down_is_named() {
 
 #[test]
 fn a_threaded_parent_is_refused() {
-    if !on_v2_host("a_threaded_parent_is_refused") {
+    if !PURE_V2.entered("v2::a_threaded_parent_is_refused") {
         return;
     }
     let top = Made::new(&format!("/{}", unique()), "{}");
@@ -128,7 +86,7 @@ fn a_threaded_parent_is_refused() {
 
 #[test]
 fn freezing_waits_for_the_kernel_and_killing_works_on_the_frozen() {
-    if !on_v2_host("freezing_waits_for_the_kernel_and_killing_works_on_the_frozen") {
+    if !PURE_V2.entered("v2::freezing_waits_for_the_kernel_and_killing_works_on_the_frozen") {
         return;
     }
     let made = Made::new(&format!("/{}", unique()), "{}");
@@ -149,7 +107,7 @@ fn freezing_waits_for_the_kernel_and_killing_works_on_the_frozen() {
 
 #[test]
 fn killing_and_removing_take_nested_cgroups_along() {
-    if !on_v2_host("killing_and_removing_take_nested_cgroups_along") {
+    if !PURE_V2.entered("v2::killing_and_removing_take_nested_cgroups_along") {
         return;
     }
     let made = Made::new(&format!("/{}", unique()), "{}");
@@ -174,7 +132,7 @@ fn killing_and_removing_take_nested_cgroups_along() {
 #[test]
 fn device_programs_decide_and_are_replaced_not_piled_up() {
     use std::os::fd::AsFd;
-    if !on_v2_host("device_programs_decide_and_are_replaced_not_piled_up") {
+    if !PURE_V2.entered("v2::device_programs_decide_and_are_replaced_not_piled_up") {
         return;
     }
     let made = Made::new(
@@ -200,7 +158,7 @@ fn device_programs_decide_and_are_replaced_not_piled_up() {
 
 #[test]
 fn statistics_include_pressure() {
-    if !on_v2_host("statistics_include_pressure") {
+    if !PURE_V2.entered("v2::statistics_include_pressure") {
         return;
     }
     let made = Made::new(&format!("/{}", unique()), "{}");
@@ -215,7 +173,7 @@ fn statistics_include_pressure() {
 
 #[test]
 fn a_cgroup_in_use_is_not_taken() {
-    if !on_v2_host("a_cgroup_in_use_is_not_taken") {
+    if !PURE_V2.entered("v2::a_cgroup_in_use_is_not_taken") {
         return;
     }
     let name = unique();
@@ -224,4 +182,17 @@ fn a_cgroup_in_use_is_not_taken() {
     let err = Cgroup::create(&plan(&format!("/{name}"), "{}")).unwrap_err();
     assert!(matches!(err, Error::Populated { .. }), "{err}");
     assert!(!other.cgroup.pids().unwrap().is_empty());
+}
+
+#[test]
+fn a_container_that_may_manage_its_cgroup_owns_it() {
+    use std::os::unix::fs::MetadataExt;
+    if !PURE_V2.entered("v2::a_container_that_may_manage_its_cgroup_owns_it") {
+        return;
+    }
+    let path = format!("/{}", unique());
+    let made = Made::try_new(&plan_with(&path, "{}", r#"[{"type": "cgroup"}]"#)).unwrap();
+    let owner = |file: &str| fs::metadata(made.paths[0].join(file)).unwrap().uid();
+    assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [1234; 3]);
+    assert_eq!([owner("cgroup.freeze"), owner("cgroup.kill"), owner("cgroup.max.depth")], [0; 3]);
 }
