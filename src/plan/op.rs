@@ -191,9 +191,12 @@ pub enum Op {
     /// chdir(2), then proof that we are still inside.
     Cwd {
         /// The directory.
-        path: Text,
-        /// Whether a missing one is made.
-        create: bool,
+        path: Target,
+    },
+    /// Makes a directory, with its parents.
+    MakeDir {
+        /// Where.
+        path: Target,
     },
     /// Gives stdio to the container's user.
     OwnStdio {
@@ -321,6 +324,7 @@ impl fmt::Display for Op {
             Self::Remount(remount) => remount.fmt(f),
             Self::Symlink { path, to, .. } => write!(f, "symlink {path} -> {to}"),
             Self::Device(node) => node.fmt(f),
+            Self::MakeDir { path } => write!(f, "make directory {path}"),
             Self::AwaitHooks => f.write_str("wait for the runtime's hooks"),
             Self::RunHooks { kind, hooks, .. } => write!(f, "run {} {kind} hooks", hooks.len()),
             Self::PivotRoot => f.write_str("pivot into the root filesystem"),
@@ -351,7 +355,7 @@ impl Op {
             Self::MemoryPolicy { mode, nodes } => write!(f, "set memory policy {mode:#x}, nodes {nodes:x?}"),
             Self::Personality { domain } => write!(f, "set personality {domain:#x}"),
             Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
-            Self::Cwd { path, .. } => write!(f, "change to {path}"),
+            Self::Cwd { path } => write!(f, "change to {path}"),
             Self::OwnStdio { uid } => write!(f, "give stdio to uid {uid}"),
             Self::BoundingSet { drop } => write!(f, "drop {} bounding capabilities", drop.len()),
             Self::Identity(id) => write!(f, "become uid {} gid {}", id.uid, id.gid),

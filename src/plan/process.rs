@@ -5,10 +5,10 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::hooks::HookPlans;
-use super::mounts::Context;
+use super::mounts::{Context, target};
 use super::op::{Console, Identity, Op, RlimitPlan};
 use super::schedule;
-use super::{Builder, Error, HostFacts, Open, Request, SeccompPlan, Text};
+use super::{Builder, Error, HostFacts, Open, Request, SeccompPlan, Target, Text};
 use crate::spec::{Capabilities, NamespaceKind, Process, Rlimit, RlimitKind, User};
 use crate::sys::cred::CapSets;
 
@@ -111,14 +111,7 @@ pub(super) fn become_user(
     out: &mut Builder,
 ) -> Result<(), Error> {
     out.step("process.user.umask", Op::Umask { mask: umask(&process.user)? });
-    if !process.cwd.is_absolute() {
-        return Err(Error::new(
-            "process.cwd",
-            format!("{:?} is not an absolute path", process.cwd.display()),
-        ));
-    }
-    let path = Text::new("process.cwd", process.cwd.as_os_str().as_encoded_bytes())?;
-    out.step("process.cwd", Op::Cwd { path, create: true });
+    out.step("process.cwd", Op::Cwd { path: cwd(process)? });
     let identity = identity(&process.user)?;
     if identity.uid != 0 {
         out.step("process.user.uid", Op::OwnStdio { uid: identity.uid });
@@ -164,6 +157,14 @@ pub(super) fn last_steps(
     }
     out.step("process.args", Op::Exec);
     Ok(())
+}
+
+/// The working directory.
+pub(super) fn cwd(process: &Process) -> Result<Target, Error> {
+    if process.cwd.is_absolute() {
+        return target("process.cwd", &process.cwd);
+    }
+    Err(Error::new("process.cwd", format!("{:?} is not an absolute path", process.cwd.display())))
 }
 
 /// argv, environment and the places to look for the program.

@@ -150,6 +150,10 @@ pub(super) fn finish(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         let changes = vec![propagation(word)?];
         out.step("linux.rootfsPropagation", Op::RootPropagation { changes });
     }
+    if let Some(process) = spec.process.as_ref().filter(|process| process.cwd != Path::new("/")) {
+        // While it can still be made: a working directory that is missing is made, as peers do.
+        out.step("process.cwd", Op::MakeDir { path: super::process::cwd(process)? });
+    }
     if spec.root.as_ref().is_some_and(|root| root.readonly) {
         out.step("root.readonly", Op::ReadonlyRoot);
     }

@@ -145,7 +145,7 @@ fn hint_step(op: &Op, errno: Errno) -> &'static str {
         (Op::Rlimit(_), Errno::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Op::Sysctl { .. }, Errno::ENOENT) => "this kernel does not have that parameter",
         (Op::Sysctl { .. }, Errno::EINVAL) => "the kernel refuses the value",
-        (Op::Cwd { .. }, Errno::EXDEV | Errno::ENOENT) => {
+        (Op::Cwd { .. }, Errno::EXDEV | Errno::ENOENT | Errno::ELOOP) => {
             "the working directory must be inside the root filesystem"
         }
         (Op::Identity(_), Errno::EINVAL) => "the id is not mapped in linux.uidMappings or linux.gidMappings",

@@ -213,7 +213,8 @@ impl<'p> Init<'p> {
                 Some(null) => self.root.mask(path, null),
                 None => Err(Errno::EBADF),
             },
-            Op::Cwd { path, create } => self.root.change_dir(path, *create),
+            Op::MakeDir { path } => self.root.make_dir(path),
+            Op::Cwd { path } => self.root.change_dir(path),
             _ => return None,
         })
     }

@@ -1,10 +1,10 @@
 //! Into the root filesystem, and away from the host's.
 
-use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{Root, place};
-use crate::plan::PropagationChange;
+use super::Root;
+use super::place::{self, Missing};
+use crate::plan::{PropagationChange, Target};
 use crate::sys::mount::{self, Attr};
 use crate::sys::{Errno, fd};
 
@@ -29,19 +29,15 @@ impl Root {
         Ok(Self { dir: Some(dir), ..Self::default() })
     }
 
+    /// Makes a directory with its parents, unless it is there.
+    pub fn make_dir(&self, path: &Target) -> Result<(), Errno> {
+        place::open_or_make(self.dir()?, path, Missing::Dir).map(drop)
+    }
+
     /// Makes a directory the working one, and proves that it is inside: a descriptor of the host that leaked to us
     /// must not become a way out (CVE-2024-21626).
-    pub fn change_dir(&self, path: &CStr, create: bool) -> Result<(), Errno> {
-        match nix::unistd::chdir(path) {
-            Err(Errno::ENOENT) if create => {
-                let relative = path.to_bytes_with_nul();
-                let slashes = relative.iter().take_while(|&&byte| byte == b'/').count();
-                let relative = CStr::from_bytes_with_nul(&relative[slashes..]).map_err(|_| Errno::EINVAL)?;
-                let dir = place::make_dir(self.dir()?, relative)?;
-                nix::unistd::fchdir(dir)?;
-            }
-            done => done?,
-        }
+    pub fn change_dir(&self, path: &Target) -> Result<(), Errno> {
+        nix::unistd::fchdir(place::open(self.dir()?, path)?)?;
         let mut real = [0; 4096];
         let length = fd::getcwd(&mut real)?;
         if length == 0 || real[0] != b'/' {

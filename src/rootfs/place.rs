@@ -6,7 +6,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::stat::{Mode, mkdirat, mknodat};
+use nix::sys::stat::{Mode, SFlag, mkdirat, mknodat};
 
 use crate::plan::Target;
 use crate::sys::Errno;
@@ -35,18 +35,27 @@ pub fn open(root: BorrowedFd, target: &Target) -> Result<OwnedFd, Errno> {
 /// Opens what is there, or makes it.
 pub fn open_or_make(root: BorrowedFd, target: &Target, missing: Missing) -> Result<OwnedFd, Errno> {
     match open(root, target) {
-        Err(Errno::ENOENT) => {
+        Err(Errno::ENOENT) => {}
+        done => return done,
+    }
+    // Most often only the last component is missing.
+    let (dir, name) = parent(root, target)?;
+    match make_one(dir.as_fd(), name, missing) {
+        Ok(()) => walk(dir.as_fd(), name, false),
+        // A dangling link, or somebody was faster.
+        Err(Errno::EEXIST) => {
             make(root, &target.path, missing)?;
             open(root, target)
         }
-        done => done,
+        Err(errno) => Err(errno),
     }
 }
 
-/// Makes a directory with its parents, and opens it.
-pub fn make_dir(root: BorrowedFd, path: &CStr) -> Result<OwnedFd, Errno> {
-    make(root, path, Missing::Dir)?;
-    walk(root, path, true)
+fn make_one(dir: BorrowedFd, name: &CStr, missing: Missing) -> Result<(), Errno> {
+    match missing {
+        Missing::Dir => mkdirat(dir, name, DIR_MODE),
+        Missing::File => mknodat(dir, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
+    }
 }
 
 /// Opens the directory that holds the target's last component, making it if need be, and returns that component.
@@ -99,18 +108,8 @@ fn make_once(root: BorrowedFd, path: &mut Path, missing: Missing) -> Result<Opti
             Err(Errno::ENOENT) => {
                 let name = path.slice(start, end)?;
                 let last = end == path.length;
-                let made = if last && missing == Missing::File {
-                    mknodat(
-                        &parent,
-                        name.as_c_str()?,
-                        nix::sys::stat::SFlag::S_IFREG,
-                        Mode::from_bits_truncate(0o644),
-                        0,
-                    )
-                } else {
-                    mkdirat(&parent, name.as_c_str()?, DIR_MODE)
-                };
-                match made {
+                let kind = if last { missing } else { Missing::Dir };
+                match make_one(parent.as_fd(), name.as_c_str()?, kind) {
                     Ok(()) => {}
                     Err(Errno::EEXIST) if is_link(parent.as_fd(), name.as_c_str()?) => return Ok(Some(end)),
                     Err(Errno::EEXIST) => {}
