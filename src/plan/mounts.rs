@@ -136,7 +136,7 @@ fn bind(
         source: source.clone(),
         recursive: options.bind.unwrap_or(false),
         attrs: options.attrs,
-        keep_shared: cx.linux().rootfs_propagation.as_deref().is_some_and(|word| word.ends_with("shared")),
+        keep_shared: stays_shared(cx, &options),
         idmap,
         must_be_dir: false,
         at: at.to_owned(),
@@ -145,6 +145,13 @@ fn bind(
     let propagation = options.propagation;
     out.step(at, Op::Attach(Attach { slot, source, target, propagation, must_be_proc }));
     Ok(())
+}
+
+/// Whether mounts that the container makes there shall be seen on the host: only when both the mount and the root say
+/// so, as engines write it for `rshared` volumes.
+fn stays_shared(cx: &Context, options: &Options) -> bool {
+    let root = cx.linux().rootfs_propagation.as_deref().is_some_and(|word| word.ends_with("shared"));
+    root && options.propagation.iter().any(|change| change.kind == libc::MS_SHARED)
 }
 
 /// Which mapping an idmapped mount shows: its own, or the container's.

@@ -31,7 +31,6 @@ pub(super) fn enter(cx: &Context, out: &mut Builder) -> Result<(), Error> {
     out.step("", Op::IsolateMounts);
     let slot = out.open(Open::Tree(Tree {
         recursive: true,
-        keep_shared: cx.spec.linux.rootfs_propagation.as_deref().is_some_and(|word| word.ends_with("shared")),
         must_be_dir: true,
         ..tree("root.path", cx.bundle.join(&root.path))
     }));
