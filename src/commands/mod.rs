@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Request, Rootless, Verb};
 use crate::error::{Cause, Error};
+use crate::host;
 use crate::log::Log;
 use crate::state::Store;
 
@@ -78,14 +79,8 @@ fn is_rootless(global: &Global) -> bool {
     match global.rootless {
         Rootless::True => true,
         Rootless::False => false,
-        Rootless::Auto => !nix::unistd::geteuid().is_root() || maps_users(),
+        Rootless::Auto => !nix::unistd::geteuid().is_root() || host::in_user_ns(),
     }
-}
-
-/// Whether we are in a user namespace that is not the host's first, which maps every id to itself.
-fn maps_users() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    !map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// Writes to stdout; a reader that went away is an error like any other.

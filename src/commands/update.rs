@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::maps_users;
-use crate::cgroups;
 use crate::cli::Update;
 use crate::error::Cause;
-use crate::plan::{self, HostFacts};
+use crate::host;
+use crate::plan;
 use crate::spec::{self, Resources};
 use crate::state::{Status, Store};
 
@@ -45,13 +44,7 @@ pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
     let before = &mut config["linux"]["resources"];
     let wanted = merge(before, document(request)?);
     let wanted: Resources = serde_json::from_value(wanted).map_err(Cause::json("resources"))?;
-    let facts = HostFacts {
-        euid: nix::unistd::geteuid().as_raw(),
-        in_user_ns: maps_users(),
-        cgroups: cgroups::layout::probe(),
-        ..HostFacts::default()
-    };
-    let changes = plan::cgroup::update(&wanted, &facts)?;
+    let changes = plan::cgroup::update(&wanted, &host::facts())?;
     let cgroup = container.cgroup();
     if let Some(limit) = changes.usage_below {
         cgroup.check_before_update(limit)?;
