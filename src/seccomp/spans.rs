@@ -2,11 +2,11 @@
 
 use crate::plan::seccomp::{Arch, Condition, Operator, Rule, SeccompPlan, Verdict};
 
-use super::arch::audit;
+use super::arch::{audit, is_little_endian, is_wide};
 use super::multiplex::Multiplexers;
-use super::{arch::is_little_endian, arch::is_wide, return_value};
+use super::return_value;
 
-/// Number that a program sets bit 30 of to be taken for x32.
+/// First of x32's calls, which have bit 30 set.
 const X32_BIT: u32 = 0x4000_0000;
 
 /// First of ARM's private calls.
@@ -161,8 +161,9 @@ impl Builder<'_> {
         self.push(last.number + 1, Then::Return(self.newer));
     }
 
-    /// The rules of one number: the first unconditional one decides, else the conditional ones in order. Rules that
-    /// repeat the default change nothing.
+    /// The rules of one number: the first unconditional one decides, else the conditional ones in the profile's order
+    /// (where their verdicts differ, libseccomp refuses some profiles and reorders others by the shape of its tree).
+    /// Rules that repeat the default change nothing.
     fn group(&mut self, arch: Arch, entries: &[Entry]) -> Then {
         let rules = || {
             (entries.iter())
