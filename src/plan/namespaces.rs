@@ -65,6 +65,8 @@ pub(super) fn compile(spec: &Spec, out: &mut Builder) -> Result<Namespaces, Erro
     if (id_maps.is_some() || joined(NamespaceKind::User).is_some()) && maps_root {
         out.step("linux.uidMappings", Op::BecomeRoot { drop_groups: true });
     }
+    // Only now: until its ids are mapped, the files of our process belong to whoever maps them.
+    out.step("", Op::Undumpable);
     Ok(Namespaces { created, join_pid, id_maps })
 }
 

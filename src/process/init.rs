@@ -3,7 +3,7 @@
 //! It runs in a copy-on-write copy of the runtime, where everything it needs was made before: it does not allocate,
 //! format or decide. A failing step ends it; the runtime is told which step and why.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
@@ -15,7 +15,7 @@ use crate::plan::{Identity, Op, Program, Step};
 use crate::rootfs::Root;
 use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
-use crate::sys::exec::{CStrArray, close_from_on_exec, execve, may_execute};
+use crate::sys::exec::{CStrArray, close_from_on_exec, close_range, execve, may_execute};
 use crate::sys::{self, Errno, cred, fd, net, sched, seccomp, signal, socket};
 
 /// Everything init may touch.
@@ -136,6 +136,7 @@ impl<'p> Init<'p> {
     /// Walks the steps. The last one is `Exec`, so coming back means failure.
     pub fn run(mut self) -> ! {
         let mut why = Why::default();
+        self.close_inherited();
         for (index, step) in self.steps.iter().enumerate() {
             if let Err(errno) = self.apply(&step.op, &mut why) {
                 let left = u16::try_from(self.steps.len() - index).unwrap_or(u16::MAX);
@@ -144,6 +145,25 @@ impl<'p> Init<'p> {
             }
         }
         exit_now(1)
+    }
+
+    /// Closes what the runtime had open for itself, such as the state folder with its lock and host directories: none
+    /// of it may be within reach of a process that is half-way inside (CVE-2016-9962, CVE-2024-21626).
+    fn close_inherited(&self) {
+        let kept_for_program = self.steps.iter().find_map(|step| match step.op {
+            Op::CloseDescriptors { first } => Some(first),
+            _ => None,
+        });
+        let mut next = kept_for_program.unwrap_or(3);
+        let ours = || {
+            let slots = self.slots.iter().chain([&self.container]).flatten();
+            slots.chain(&self.tasks).chain([&self.socket]).map(|fd| fd.as_raw_fd().unsigned_abs())
+        };
+        while let Some(keep) = ours().filter(|&fd| fd >= next).min() {
+            close_range(next, keep);
+            next = keep + 1;
+        }
+        close_range(next, u32::MAX);
     }
 
     fn apply(&mut self, op: &Op, why: &mut Why) -> Result<(), Errno> {
@@ -181,9 +201,9 @@ impl<'p> Init<'p> {
             Op::JoinNamespace { kind, slot } => self.slot(*slot).and_then(|fd| setns(fd, kind.clone_flag())),
             Op::JoinContainer { flags } => self.join_container(*flags),
             Op::NewTimeNamespace { offsets } => new_time_namespace(offsets),
-            Op::JoinCgroups => {
-                self.tasks.iter().try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop))
-            }
+            Op::JoinCgroups => std::mem::take(&mut self.tasks)
+                .iter()
+                .try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop)),
             Op::NewCgroupNamespace => unshare(libc::CLONE_NEWCGROUP),
             Op::LoopbackUp => net::loopback_up(),
             Op::IsolateMounts => self.root.isolate(),

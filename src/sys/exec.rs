@@ -39,6 +39,16 @@ pub fn execve(path: &CStr, argv: &CStrArray, envp: &CStrArray) -> Errno {
     Errno::last()
 }
 
+/// close_range(2) (kernel 5.9): closes from `first` up to, but not including, `end`.
+///
+/// For a cloned process only, and for descriptors whose owners it never drops, as it ends in execve or _exit.
+pub fn close_range(first: u32, end: u32) {
+    if first < end {
+        // SAFETY: takes integers. Nobody in this process will use or close these descriptors again: see above.
+        unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) };
+    }
+}
+
 /// close_range(2) with CLOSE_RANGE_CLOEXEC (kernel 5.11): everything from `first` on closes at exec.
 pub fn close_from_on_exec(first: u32) -> Result<(), Errno> {
     // SAFETY: takes integers; nothing is closed now, so no owner is surprised.
