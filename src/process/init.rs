@@ -8,14 +8,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
 
+use super::console;
 use super::hooks::{self, Prepared, Setting};
+use super::image::Image;
 use super::sync::{self, Kind, Text};
-use super::{console, passwd};
-use crate::plan::{Identity, Op, Program, Step};
+use crate::plan::{Identity, Op, Step};
 use crate::rootfs::Root;
 use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
-use crate::sys::exec::{CStrArray, close_from_on_exec, close_range, execve, may_execute};
+use crate::sys::exec::{close_from_on_exec, close_range};
 use crate::sys::{self, Errno, cred, fd, net, sched, seccomp, signal, socket};
 
 /// Everything init may touch.
@@ -36,65 +37,6 @@ pub(super) struct Init<'p> {
     /// State for those hooks.
     pub hook_state: HookState,
     pub root: Root,
-}
-
-/// The program with its arrays built.
-pub(super) struct Image<'p> {
-    program: &'p Program,
-    argv: CStrArray,
-    envp: CStrArray,
-    /// The candidate that was found.
-    found: usize,
-}
-
-/// Room for `HOME=` and the longest path that is believed.
-const HOME_ROOM: usize = 512;
-
-impl<'p> Image<'p> {
-    pub fn new(program: &'p Program) -> Self {
-        // HOME comes last, so that its index is known.
-        let home = std::ffi::CString::new([b'/'; HOME_ROOM]).unwrap_or_default();
-        let extra = program.needs_home.then_some(home.as_c_str());
-        let mut envp = CStrArray::new(program.env.iter().map(|text| &**text).chain(extra));
-        if program.needs_home {
-            envp.overwrite(program.env.len(), &[b"HOME=/"]);
-        }
-        Self { program, argv: CStrArray::new(program.args.iter().map(|text| &**text)), envp, found: 0 }
-    }
-
-    /// Sets HOME from the container's passwd file; `/` stands where it knows nothing.
-    fn set_home(&mut self, uid: u32) {
-        let (envp, index) = (&mut self.envp, self.program.env.len());
-        passwd::home(uid, &mut |home| {
-            if home.len() < HOME_ROOM - 5 {
-                envp.overwrite(index, &[b"HOME=", home]);
-            }
-        });
-    }
-
-    /// execvp(3): the first candidate that may be executed; a refusal counts for more than an absence.
-    fn find(&mut self) -> Result<(), Errno> {
-        let mut failed = Errno::ENOENT;
-        for (index, path) in self.program.candidates.iter().enumerate() {
-            match executable(path) {
-                Ok(()) => {
-                    self.found = index;
-                    return Ok(());
-                }
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                Err(errno) => failed = errno,
-            }
-        }
-        Err(failed)
-    }
-}
-
-fn executable(path: &std::ffi::CStr) -> Result<(), Errno> {
-    let stat = nix::sys::stat::stat(path)?;
-    if stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
-        return Err(Errno::EISDIR);
-    }
-    may_execute(path)
 }
 
 /// State documents for hooks inside. The pid is known only there, so its place is filled in then.
@@ -315,9 +257,7 @@ impl<'p> Init<'p> {
 
     fn execute(&mut self) -> Result<(), Errno> {
         signal::reset()?;
-        let image = self.image.as_ref().ok_or(Errno::ENOEXEC)?;
-        let path = image.program.candidates.get(image.found).ok_or(Errno::ENOENT)?;
-        Err(execve(path, &image.argv, &image.envp))
+        Err(self.image()?.execute())
     }
 }
 

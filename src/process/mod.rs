@@ -5,6 +5,7 @@ mod error;
 mod foreground;
 pub mod hooks;
 mod idmaps;
+mod image;
 mod init;
 mod passwd;
 pub mod seal;

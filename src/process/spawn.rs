@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::hooks::{self, Outcome, Prepared, Setting};
-use super::init::{ANY_PID, HookState, Image, Init};
+use super::image::Image;
+use super::init::{ANY_PID, HookState, Init};
 use super::slots::{self, Sockets};
 use super::sync::{self, Kind, Packet, Text};
 use super::{Error, idmaps};
