@@ -6,6 +6,7 @@
 //! another runtime than the hull just built; tests/differences.txt lists where runc answers otherwise.
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+mod bad;
 mod bundle;
 mod console;
 mod container;
@@ -18,10 +19,11 @@ mod runtime;
 
 #[allow(unused_imports, reason = "each test binary uses its own part of the harness")]
 pub use self::{
+    bad::{Bad, bad, check, without},
     bundle::Bundle,
     console::Console,
     container::Container,
-    event::{Fifo, await_exit},
+    event::{Fifo, await_exit, readable},
     host::{ROOT_ALL, host_namespace},
     needs::*,
     runtime::{Finished, Running, Runtime},

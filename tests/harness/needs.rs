@@ -97,3 +97,8 @@ pub fn no_selinux() -> Need {
 pub fn no_resctrl() -> Need {
     when(fs::metadata("/sys/fs/resctrl/schemata").is_err(), "needs a host without resctrl")
 }
+
+/// NUMA in the kernel.
+pub fn numa() -> Need {
+    when(fs::metadata("/sys/devices/system/node/node0").is_ok(), "needs NUMA in the kernel")
+}

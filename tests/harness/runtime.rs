@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -43,6 +43,8 @@ impl Runtime {
         let mut command = Command::new(&self.binary);
         command.arg("--root").arg(self.root()).args(args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        // A group of its own, so that a command that hangs can be ended with its children.
+        command.process_group(0);
         Invocation { command }
     }
 }
@@ -109,11 +111,16 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    fn end(&self) {
+        let group = rustix::process::Pid::from_raw(self.pid()).unwrap();
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+
     /// Waits for its end, which must come in time.
     pub fn finish(mut self) -> Finished {
         let ended = await_exit(self.pid(), LIMIT);
         if !ended {
-            let _ = self.child.kill();
+            self.end();
         }
         let status = self.child.wait().unwrap();
         let finished = Finished {
@@ -130,7 +137,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
+            self.end();
             let _ = self.child.wait();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::net::UnixDatagram;
 
 use serde_json::{Value, json};
 
@@ -55,6 +56,13 @@ pub fn echo(words: &[&str]) -> i32 {
 /// stdin to stdout.
 pub fn cat() -> i32 {
     i32::from(std::io::copy(&mut std::io::stdin(), &mut std::io::stdout()).is_err())
+}
+
+/// sd_notify(3): one datagram to the socket that NOTIFY_SOCKET names.
+pub fn notify(text: &str) -> Value {
+    let path = std::env::var("NOTIFY_SOCKET").unwrap_or_default();
+    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(text.as_bytes(), path));
+    sent.map_or_else(|err| errno::of_io(&err), |bytes| json!({ "sent": bytes }))
 }
 
 /// Only returns when the signal did not end the process, as for a pid 1.

@@ -44,6 +44,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["exit", code] => code.parse().unwrap_or(2),
         ["echo", words @ ..] => life::echo(words),
         ["cat"] => life::cat(),
+        ["notify", text] => print(&life::notify(text)),
         ["kill-self", signal] => print(&life::kill_self(signal)),
         ["wait", ready] => life::wait(ready),
         ["hold", fifo] => life::hold(fifo),

@@ -28,7 +28,7 @@ pub fn see(argv: &[String], status: &Status) -> Map<String, Value> {
         "signals".into(),
         json!({
             "blocked": bits(status, "SigBlk", 1),
-            "ignored": bits(status, "SigIgn", 1),
+            "ignored": ignored(status),
             "caught": bits(status, "SigCgt", 1),
             "pending": bits(status, "ShdPnd", 1),
         }),
@@ -82,6 +82,12 @@ fn descriptors() -> Option<BTreeMap<u32, String>> {
             })
             .collect(),
     )
+}
+
+/// Ignored signals, without 32 and 33: glibc's posix_spawn ignores them in every child, and no call of a C library
+/// can give them back their default.
+fn ignored(status: &Status) -> Vec<u32> {
+    bits(status, "SigIgn", 1).into_iter().filter(|signal| !(32..=33).contains(signal)).collect()
 }
 
 fn namespaces() -> BTreeMap<String, u64> {
