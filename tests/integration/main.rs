@@ -13,4 +13,19 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bad_bundles;
+mod control;
+mod exec;
+mod filter;
+mod hooks;
 mod lifecycle;
+mod limits;
+mod listing;
+mod mounts;
+mod namespaces;
+mod process;
+mod rootfs;
+mod run;
+mod scheduling;
+mod sockets;
+mod terminal;

@@ -1,0 +1,176 @@
+//! pause, resume, update, events, ps: looking at and steering a running container.
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+/// A paused container says so and stands still until resumed.
+#[test]
+fn pause_and_resume() {
+    needs!(root, cgroup_v1("freezer"));
+    let container = Container::new().sleeping();
+    container.verb("pause", &[], &[]).ok();
+    assert_eq!(container.status(), "paused");
+    assert_eq!(container.cgroup_file("freezer", "freezer.state"), "FROZEN");
+    container.verb("resume", &[], &[]).ok();
+    assert_eq!(container.status(), "running");
+    assert_eq!(container.cgroup_file("freezer", "freezer.state"), "THAWED");
+}
+
+/// Resuming what is not paused is an error.
+#[test]
+fn resume_needs_a_pause() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.verb("resume", &[], &[]).refuses(&["not paused"]).exits(1);
+    assert_eq!(container.status(), "running");
+}
+
+/// A stopped container cannot be paused.
+#[test]
+fn pause_needs_a_live_container() {
+    needs!(root);
+    let container = Container::new().running();
+    container.await_stop();
+    container.verb("pause", &[], &[]).refuses(&[]).exits(1);
+}
+
+/// A paused container is deleted by force without being resumed by hand.
+#[test]
+fn forced_delete_of_a_paused_container() {
+    needs!(root, cgroup_v1("freezer"));
+    let container = Container::new().sleeping();
+    let pid = container.pid();
+    container.verb("pause", &[], &[]).ok();
+    container.delete(&["--force"]).ok();
+    assert!(await_exit(pid, std::time::Duration::from_secs(10)));
+    container.assert_clean();
+}
+
+/// Flags of update change the files of the cgroup.
+#[test]
+fn update_by_flags() {
+    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"), cgroup_v1("cpu"));
+    let container = Container::new().sleeping();
+    container.verb("update", &["--pids-limit", "17"], &[]).ok();
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "17");
+    container.verb("update", &["--memory", "64M", "--memory-reservation", "32M"], &[]).ok();
+    assert_eq!(container.cgroup_file("memory", "memory.limit_in_bytes"), "67108864");
+    assert_eq!(container.cgroup_file("memory", "memory.soft_limit_in_bytes"), "33554432");
+    container.verb("update", &["--cpu-share", "200"], &[]).ok();
+    assert_eq!(container.cgroup_file("cpu", "cpu.shares"), "200");
+    container.verb("update", &["--cpu-period", "50000", "--cpu-quota", "25000"], &[]).ok();
+    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_period_us"), "50000");
+    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_quota_us"), "25000");
+    container.verb("update", &["--cpuset-cpus", "0"], &[]).ok();
+    assert_eq!(container.cgroup_file("cpuset", "cpuset.cpus"), "0");
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "17", "an update of one limit reset another");
+}
+
+/// `--resources FILE`, and `-` for stdin, take the document form.
+#[test]
+fn update_by_document() {
+    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"));
+    let container = Container::new().sleeping();
+    let document = json!({ "memory": { "limit": 33_554_432 }, "pids": { "limit": 9 } });
+    let file = container.bundle.join("resources.json");
+    std::fs::write(&file, document.to_string()).unwrap();
+    container.verb("update", &["--resources", file.to_str().unwrap()], &[]).ok();
+    assert_eq!(container.cgroup_file("memory", "memory.limit_in_bytes"), "33554432");
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "9");
+
+    let document = json!({ "pids": { "limit": 11 } }).to_string();
+    let command = container.runtime.command(["update", "--resources", "-", &container.id]);
+    command.stdin(&document).run().ok();
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "11");
+}
+
+/// A limit can be raised again, memory and swap in the right order both ways.
+#[test]
+fn update_up_and_down() {
+    needs!(root, cgroup_v1("memory"));
+    let container =
+        Container::new().set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }));
+    let container = container.sleeping();
+    for (limit, bytes) in [("64M", "67108864"), ("48M", "50331648"), ("128M", "134217728")] {
+        container.verb("update", &["--memory", limit, "--memory-swap", limit], &[]).ok();
+        assert_eq!(container.cgroup_file("memory", "memory.limit_in_bytes"), bytes);
+        assert_eq!(container.cgroup_file("memory", "memory.memsw.limit_in_bytes"), bytes);
+    }
+}
+
+/// A value that the kernel refuses is an error, and names the file.
+#[test]
+fn update_refuses_nonsense() {
+    needs!(root, cgroup_v1("cpuset"));
+    let container = Container::new().sleeping();
+    container.verb("update", &["--cpuset-cpus", "4000"], &[]).refuses(&["cpuset.cpus"]).exits(1);
+    container.verb("update", &["--memory", "plenty"], &[]).refuses(&[]).exits(1);
+    assert_eq!(container.status(), "running");
+}
+
+/// A stopped container has no limits to change.
+#[test]
+fn update_needs_a_live_container() {
+    needs!(root);
+    let container = Container::new().running();
+    container.await_stop();
+    container.verb("update", &["--pids-limit", "5"], &[]).refuses(&[]).exits(1);
+}
+
+/// `events --stats` prints one document with the numbers that engines read.
+#[test]
+fn events_stats() {
+    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"));
+    let container = Container::new().set("/linux/resources/pids", json!({ "limit": 30 })).sleeping();
+    let stats = container.verb("events", &["--stats"], &[]).ok().json();
+    assert_eq!(stats["type"], "stats");
+    assert_eq!(stats["id"], container.id.as_str());
+    let data = &stats["data"];
+    assert_eq!(data["pids"]["current"], 1);
+    assert_eq!(data["pids"]["limit"], 30);
+    assert!(data["memory"]["usage"]["usage"].as_u64().unwrap() > 0);
+    assert!(data["cpu"]["usage"]["total"].as_u64().unwrap() > 0);
+}
+
+/// `events` of a stopped container is an error.
+#[test]
+fn events_need_a_live_container() {
+    needs!(root);
+    let container = Container::new().running();
+    container.await_stop();
+    container.verb("events", &["--stats"], &[]).refuses(&[]).exits(1);
+}
+
+/// The stream of events ends with its container.
+#[test]
+fn events_end_with_the_container() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    let events = container.runtime.command(["events", "--interval", "100ms", &container.id]).spawn();
+    container.kill("KILL").ok();
+    let text = events.finish().stdout;
+    for line in text.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(event["id"], container.id.as_str());
+    }
+}
+
+/// `ps --format json` lists host pids, the table form what ps(1) says of them.
+#[test]
+fn ps_forms() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    let pids = container.verb("ps", &["--format", "json"], &[]).ok().json();
+    assert_eq!(pids, json!([container.pid()]));
+    let table = container.verb("ps", &[], &[]).ok().stdout;
+    let mut lines = table.lines();
+    assert!(lines.next().unwrap().contains("PID"), "{table}");
+    assert!(lines.next().unwrap().contains("/probe pause"), "{table}");
+    let chosen = container.verb("ps", &[], &["-o", "pid,args"]).ok().stdout;
+    assert!(
+        chosen.lines().nth(1).unwrap().trim_start().starts_with(&container.pid().to_string()),
+        "{chosen}"
+    );
+}

@@ -1,0 +1,174 @@
+//! linux.seccomp, seen from inside: what a filtered call answers, and the notify socket.
+
+use std::io::{IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+fn filtered(syscalls: &Value) -> Container {
+    Container::new().set("/linux/seccomp", json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": syscalls }))
+}
+
+/// ERRNO answers EPERM, or what errnoRet says; other calls go on.
+#[test]
+fn errno_action() {
+    needs!(root);
+    let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
+    assert_eq!(filtered(&rule).world()["seccomp"]["mode"], 2);
+    assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "EPERM" }));
+    assert_eq!(filtered(&rule).probe(&["syscall", "getpid"]), json!({ "result": 1 }));
+    let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28 }]);
+    assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "ENOSPC" }));
+}
+
+/// KILL_PROCESS and TRAP end the program with SIGSYS.
+#[test]
+fn killing_actions() {
+    needs!(root);
+    for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"] {
+        let rule = json!([{ "names": ["getcwd"], "action": action }]);
+        filtered(&rule).args(&["/probe", "syscall", "getcwd"]).run(&[]).exits(128 + 31);
+    }
+}
+
+/// LOG lets the call through.
+#[test]
+fn log_action() {
+    needs!(root);
+    let rule = json!([{ "names": ["getpid"], "action": "SCMP_ACT_LOG" }]);
+    assert_eq!(filtered(&rule).probe(&["syscall", "getpid"]), json!({ "result": 1 }));
+}
+
+/// Arguments are compared as 64-bit numbers, and conditions of one rule must all hold.
+#[test]
+fn argument_conditions() {
+    needs!(root);
+    let answer = |op: &str, value: u64, two: u64, asked: &str| {
+        let condition = json!({ "index": 0, "value": value, "valueTwo": two, "op": op });
+        let rule = json!([{ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition] }]);
+        filtered(&rule).probe(&["syscall", "umask", asked]).get("errno").is_some()
+    };
+    assert!(answer("SCMP_CMP_EQ", 7, 0, "7") && !answer("SCMP_CMP_EQ", 7, 0, "8"));
+    assert!(answer("SCMP_CMP_NE", 7, 0, "8") && !answer("SCMP_CMP_NE", 7, 0, "7"));
+    assert!(answer("SCMP_CMP_LT", 7, 0, "6") && !answer("SCMP_CMP_LT", 7, 0, "7"));
+    assert!(answer("SCMP_CMP_LE", 7, 0, "7") && !answer("SCMP_CMP_LE", 7, 0, "8"));
+    assert!(answer("SCMP_CMP_GT", 7, 0, "8") && !answer("SCMP_CMP_GT", 7, 0, "7"));
+    assert!(answer("SCMP_CMP_GE", 7, 0, "7") && !answer("SCMP_CMP_GE", 7, 0, "6"));
+    assert!(answer("SCMP_CMP_MASKED_EQ", 6, 2, "3") && !answer("SCMP_CMP_MASKED_EQ", 6, 2, "7"));
+    assert!(answer("SCMP_CMP_EQ", 0x1_0000_0007, 0, "0x100000007"));
+    assert!(!answer("SCMP_CMP_EQ", 0x1_0000_0007, 0, "7"), "the upper half was forgotten");
+
+    let both = json!([{ "names": ["lseek"], "action": "SCMP_ACT_ERRNO", "args": [
+        { "index": 0, "value": 99, "op": "SCMP_CMP_EQ" }, { "index": 1, "value": 5, "op": "SCMP_CMP_EQ" }
+    ] }]);
+    assert_eq!(filtered(&both).probe(&["syscall", "lseek", "99", "5"]), json!({ "errno": "EPERM" }));
+    assert_eq!(filtered(&both).probe(&["syscall", "lseek", "99", "6"]), json!({ "errno": "EBADF" }));
+}
+
+/// An allow-list: what is not listed gets the default with its errno.
+#[test]
+fn default_errno() {
+    needs!(root);
+    let profile: Value = serde_json::from_str(include_str!("allow-list.json")).unwrap();
+    let container = Container::new().set("/linux/seccomp", profile.clone());
+    assert_eq!(container.world()["seccomp"]["mode"], 2);
+    let container = Container::new().set("/linux/seccomp", profile);
+    assert_eq!(container.probe(&["syscall", "swapoff"]), json!({ "errno": "ENOSPC" }));
+}
+
+/// Calls that nobody has a name for are skipped, the rest of the rule holds.
+#[test]
+fn unknown_calls_are_skipped() {
+    needs!(root);
+    let rule = json!([{ "names": ["call_from_the_future", "getcwd"], "action": "SCMP_ACT_ERRNO" }]);
+    assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "EPERM" }));
+}
+
+/// Without flags the filter brings no speculation penalty.
+#[test]
+fn no_speculation_penalty() {
+    needs!(root);
+    let plain = Container::new().world()["seccomp"]["speculation"].clone();
+    let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
+    assert_eq!(filtered(&rule).world()["seccomp"]["speculation"], plain);
+}
+
+/// A filter without no_new_privs, for a user without capabilities.
+#[test]
+fn filter_for_a_plain_user() {
+    needs!(root);
+    for privileges in [true, false] {
+        let container = filtered(&json!([{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }]))
+            .set("/process/noNewPrivileges", json!(privileges))
+            .set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
+        let world = container.world();
+        assert_eq!(world["seccomp"]["mode"], 2);
+        assert_eq!(world["no_new_privs"], i32::from(privileges));
+    }
+}
+
+/// With listenerPath, the agent gets the container's state and the descriptor in one message, then the end.
+#[test]
+fn notify_listener() {
+    needs!(root);
+    let container = Container::new();
+    let path = container.bundle.join("agent.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let container = container.set(
+        "/linux/seccomp",
+        json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "listenerPath": path,
+            "listenerMetadata": "some metadata",
+            "syscalls": [{ "names": ["getcwd"], "action": "SCMP_ACT_NOTIFY" }]
+        }),
+    );
+    let container = container.args(&["/probe", "pause"]);
+    container.run(&["--detach"]).ok();
+    assert!(readable(&listener, Duration::from_secs(20)), "nobody connected");
+    let (mut connection, _) = listener.accept().unwrap();
+    let mut text = vec![0; 65_536];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let length = {
+        let mut parts = [IoSliceMut::new(&mut text)];
+        recvmsg(&connection, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC).unwrap().bytes
+    };
+    let fds: usize = ancillary
+        .drain()
+        .map(|message| match message {
+            RecvAncillaryMessage::ScmRights(fds) => fds.count(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(fds, 1);
+    text.truncate(length);
+    connection.read_to_end(&mut text).unwrap();
+    let state: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(state["fds"], json!(["seccompFd"]));
+    assert_eq!(state["metadata"], "some metadata");
+    assert_eq!(state["state"]["id"], container.id.as_str());
+    assert_eq!(state["pid"], container.pid());
+    assert!(state["ociVersion"].is_string());
+}
+
+/// An agent that is not there is an error at create.
+#[test]
+fn a_missing_agent() {
+    needs!(root);
+    let container = Container::new().set(
+        "/linux/seccomp",
+        json!({
+            "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/no/such/agent.sock",
+            "syscalls": [{ "names": ["getcwd"], "action": "SCMP_ACT_NOTIFY" }]
+        }),
+    );
+    container.run(&[]).refuses(&["/no/such/agent.sock"]);
+    container.assert_clean();
+}

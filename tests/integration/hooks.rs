@@ -1,0 +1,301 @@
+//! Hooks of all six kinds: order, state on stdin, namespaces, environment, timeouts, failures (config.md).
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+const KINDS: [&str; 6] =
+    ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+
+/// A probe on the host that records each call in `log`; the container's own path for startContainer.
+fn recorder(container: &Container, kind: &str) -> Value {
+    let probe = container.bundle.rootfs().join("probe");
+    match kind {
+        "startContainer" => {
+            json!({ "path": "/probe", "args": ["probe", "record", "/log"], "env": [format!("KIND={kind}")] })
+        }
+        _ => {
+            json!({ "path": probe, "args": ["probe", "record", container.bundle.join("log")], "env": [format!("KIND={kind}")] })
+        }
+    }
+}
+
+fn recording(container: Container, kinds: &[&str]) -> Container {
+    let hooks: serde_json::Map<String, Value> =
+        kinds.iter().map(|kind| ((*kind).to_owned(), json!([recorder(&container, kind)]))).collect();
+    container.set("/hooks", Value::Object(hooks))
+}
+
+/// What was recorded, in order.
+fn records(container: &Container) -> Vec<Value> {
+    let text = fs::read_to_string(container.bundle.join("log")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn kind(record: &Value) -> String {
+    record["world"]["env"][0].as_str().unwrap().trim_start_matches("KIND=").to_owned()
+}
+
+/// A hook that leaves a mark: appends its word to `marks`.
+fn mark(container: &Container, word: &str) -> Value {
+    let script = format!("echo {word} >> {}", container.bundle.join("marks").display());
+    json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] })
+}
+
+fn marks(container: &Container) -> Vec<String> {
+    let text = fs::read_to_string(container.bundle.join("marks")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Kinds come in the order of the lifecycle, several of a kind in theirs.
+#[test]
+fn order_of_hooks() {
+    needs!(root);
+    let container = Container::new();
+    let two =
+        |kind: &str| json!([mark(&container, &format!("{kind}1")), mark(&container, &format!("{kind}2"))]);
+    let hooks = json!({
+        "poststop": two("poststop"), "poststart": two("poststart"), "createContainer": two("createContainer"),
+        "createRuntime": two("createRuntime"), "prestart": two("prestart")
+    });
+    let container = container.set("/hooks", hooks).sleeping();
+    container.kill("KILL").ok();
+    container.await_stop();
+    container.delete(&[]).ok();
+    let expected: Vec<String> = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+        .into_iter()
+        .flat_map(|kind| [format!("{kind}1"), format!("{kind}2")])
+        .collect();
+    assert_eq!(marks(&container), expected);
+}
+
+/// Each hook gets the state on stdin and then the end of the file: id, bundle, annotations, pid, status.
+#[test]
+fn state_on_stdin() {
+    needs!(root);
+    let container = Container::new().set("/annotations", json!({ "key": "value" }));
+    let container = recording(container, &KINDS).sleeping();
+    let pid = container.pid();
+    let inside = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
+    container.kill("KILL").ok();
+    container.await_stop();
+    container.delete(&[]).ok();
+    let mut all = records(&container);
+    all.push(serde_json::from_str(inside.trim()).unwrap());
+    assert_eq!(all.len(), 6);
+    for record in &all {
+        let (kind, state) = (kind(record), &record["stdin"]);
+        assert_eq!(record["stdin_ended"], true, "{kind}");
+        assert_eq!(state["id"], container.id.as_str(), "{kind}");
+        assert_eq!(state["bundle"], container.bundle.path().to_str().unwrap(), "{kind}");
+        assert_eq!(state["annotations"], json!({ "key": "value" }), "{kind}");
+        let status = match kind.as_str() {
+            "startContainer" => "created",
+            "poststart" => "running",
+            "poststop" => "stopped",
+            _ => "creating",
+        };
+        assert_eq!(state["status"], status, "{kind}");
+        if matches!(kind.as_str(), "prestart" | "createRuntime" | "poststart") {
+            assert_eq!(state["pid"], pid, "{kind}");
+        }
+    }
+}
+
+/// Where hooks run: those of the runtime in its namespaces, those of the container in its.
+#[test]
+fn namespaces_of_hooks() {
+    needs!(root);
+    let container = recording(Container::new(), &KINDS).sleeping();
+    let mount_namespace = fs::read_link(format!("/proc/{}/ns/mnt", container.pid())).unwrap();
+    let inside = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
+    container.delete(&["--force"]).ok();
+    let mut all = records(&container);
+    all.push(serde_json::from_str(inside.trim()).unwrap());
+    for record in &all {
+        let (kind, found) = (kind(record), record["world"]["namespaces"]["mnt"].to_string());
+        let theirs = matches!(kind.as_str(), "createContainer" | "startContainer");
+        if theirs {
+            assert!(mount_namespace.to_str().unwrap().contains(&found), "{kind} in {found}");
+        } else {
+            assert_eq!(found, host_namespace("mnt").to_string(), "{kind}");
+        }
+    }
+}
+
+/// The environment of a hook is exactly as listed; unset means empty, never the caller's.
+#[test]
+fn environment_of_hooks() {
+    needs!(root);
+    let container = Container::new();
+    let (probe, log) = (container.bundle.rootfs().join("probe"), container.bundle.join("log"));
+    let container = container.set(
+        "/hooks",
+        json!({ "createRuntime": [
+            { "path": probe, "args": ["any-name", "record", log], "env": ["A=1", "B=2"] },
+            { "path": probe, "args": ["any-name", "record", log] }
+        ] }),
+    );
+    container.run(&[]).ok();
+    let all = records(&container);
+    assert_eq!(all[0]["world"]["env"], json!(["A=1", "B=2"]));
+    assert_eq!(all[0]["world"]["argv"][0], "any-name");
+    assert_eq!(all[1]["world"]["env"], json!([]), "the caller's environment leaked");
+}
+
+/// A hook has clean descriptors and signals.
+#[test]
+fn hooks_get_nothing_else() {
+    needs!(root);
+    let container = recording(Container::new(), &["createRuntime", "createContainer"]);
+    container.run(&[]).ok();
+    for record in records(&container) {
+        let fds: Vec<String> = record["world"]["fds"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(fds, ["0", "1", "2"], "{}", kind(&record));
+        assert_eq!(record["world"]["signals"]["ignored"], json!([]), "{}", kind(&record));
+        assert_eq!(record["world"]["signals"]["blocked"], json!([]), "{}", kind(&record));
+    }
+}
+
+/// createContainer runs before pivot_root: the host's tree is still `/`, the mounts are made.
+#[test]
+fn create_container_runs_before_the_pivot() {
+    needs!(root);
+    let container = recording(Container::new().mount("/data", "tmpfs", "tmpfs", &[]), &["createContainer"]);
+    container.run(&[]).ok();
+    let record = records(&container).remove(0);
+    let target = container.bundle.rootfs().join("data");
+    let mounts = record["world"]["mounts"].as_array().unwrap();
+    assert!(
+        mounts.iter().any(|mount| mount["target"] == target.to_str().unwrap()),
+        "{} is not mounted",
+        target.display()
+    );
+}
+
+/// A hook of the create phase that fails fails create, runs poststop, and leaves nothing.
+#[test]
+fn failing_create_hooks() {
+    needs!(root);
+    for kind in ["prestart", "createRuntime", "createContainer"] {
+        let container = Container::new();
+        let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
+        let hooks = json!({ kind: [failing], "poststop": [mark(&container, "poststop")] });
+        let container = container.set("/hooks", hooks);
+        container.create(&[]).refuses(&["hook"]).exits(1);
+        container.assert_clean();
+        assert_eq!(marks(&container), ["poststop"], "{kind}");
+    }
+}
+
+/// The tail of what a failing hook said is part of the message.
+#[test]
+fn failing_hooks_are_quoted() {
+    needs!(root);
+    let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
+    let container = Container::new().set("/hooks", json!({ "createRuntime": [failing] }));
+    container.create(&[]).refuses(&["why it failed"]);
+}
+
+/// startContainer that fails fails `start`; the program never runs, the container is stopped.
+#[test]
+fn failing_start_hook() {
+    needs!(root);
+    let container = Container::new();
+    let container = container
+        .set("/hooks", json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "exit", "1"] }] }))
+        .args(&["/probe", "write", "/ran", "yes"]);
+    container.create(&[]).ok();
+    container.start().refuses(&["startContainer"]).exits(1);
+    assert!(fs::metadata(container.bundle.rootfs().join("ran")).is_err(), "the program ran");
+}
+
+/// poststart that fails fails `start`, and the container does not go on.
+#[test]
+fn failing_poststart_hook() {
+    needs!(root);
+    let container = Container::new();
+    let container = container
+        .set("/hooks", json!({ "poststart": [{ "path": "/bin/false" }] }))
+        .args(&["/probe", "pause"]);
+    container.create(&[]).ok();
+    container.start().refuses(&["poststart"]).exits(1);
+    let state = container.verb("state", &[], &[]);
+    assert!(state.code != 0 || state.json()["status"] == "stopped", "{}", state.stdout);
+}
+
+/// poststop that fails is a warning: the others run, delete succeeds.
+#[test]
+fn failing_poststop_hook() {
+    needs!(root);
+    let container = Container::new();
+    let hooks = json!({ "poststop": [{ "path": "/bin/false" }, mark(&container, "second")] });
+    let container = container.set("/hooks", hooks).running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    assert_eq!(marks(&container), ["second"]);
+}
+
+/// A hook that takes longer than its timeout is killed with its children, and is a failure.
+#[test]
+fn hook_timeouts() {
+    needs!(root);
+    let container = Container::new();
+    let fifo = container.bundle.join("fifo");
+    let script = format!("mkfifo {0}; (exec 9<>{0}; sleep 600) & wait", fifo.display());
+    let slow = json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"], "timeout": 1 });
+    let container = container.set("/hooks", json!({ "createRuntime": [slow] }));
+    let begin = Instant::now();
+    container.create(&[]).refuses(&[]).exits(1);
+    assert!(begin.elapsed() < Duration::from_secs(15), "took {:?}", begin.elapsed());
+    let holds = |pid: &fs::DirEntry| {
+        let listing = fs::read_dir(pid.path().join("fd")).into_iter().flatten().flatten();
+        listing.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|target| target == fifo)
+    };
+    let left = fs::read_dir("/proc").unwrap().flatten().filter(holds).count();
+    assert_eq!(left, 0, "a child of the hook goes on");
+}
+
+/// A path that does not exist is an error.
+#[test]
+fn missing_hooks() {
+    needs!(root);
+    let container = Container::new().set("/hooks", json!({ "createRuntime": [{ "path": "/no/such/hook" }] }));
+    container.create(&[]).refuses(&["/no/such/hook"]).exits(1);
+    container.assert_clean();
+}
+
+/// Hooks that do not read their stdin, close it, or write a lot do no harm.
+#[test]
+fn rude_hooks() {
+    needs!(root);
+    let scripts = ["exit 0", "exec <&-; exit 0", "head -c 1000000 /dev/zero; exit 0"];
+    let hooks: Vec<Value> = scripts
+        .iter()
+        .map(|script| json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] }))
+        .collect();
+    let container = Container::new().set("/hooks", json!({ "createRuntime": hooks }));
+    let finished = container.run(&[]).ok();
+    finished.json();
+}
+
+/// The cgroup is gone when poststop runs.
+#[test]
+fn poststop_comes_after_the_cgroup() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new();
+    let script = format!(
+        "test ! -d /sys/fs/cgroup/pids{} && echo gone >> {}",
+        container.cgroup,
+        container.bundle.join("marks").display()
+    );
+    let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] });
+    let container = container.set("/hooks", json!({ "poststop": [hook] })).running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    assert_eq!(marks(&container), ["gone"]);
+}

@@ -1,0 +1,167 @@
+//! list, spec, features: what the runtime tells of its containers and of itself.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+/// `list` in its three forms names the container, its pid and status.
+#[test]
+fn list_forms() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    let table = container.runtime.command(["list"]).run().ok().stdout;
+    let mut lines = table.lines();
+    let head: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]);
+    let row: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(row[..3], [container.id.as_str(), &container.pid().to_string(), "running"]);
+
+    let all = container.runtime.command(["list", "--format", "json"]).run().ok().json();
+    assert_eq!(all[0]["id"], container.id.as_str());
+    assert_eq!(all[0]["status"], "running");
+    assert_eq!(all[0]["pid"], container.pid());
+    assert_eq!(all[0]["bundle"], container.bundle.path().to_str().unwrap());
+
+    let quiet = container.runtime.command(["list", "--quiet"]).run().ok().stdout;
+    assert_eq!(quiet, format!("{}\n", container.id));
+}
+
+/// A stopped container is listed with pid 0.
+#[test]
+fn list_of_a_stopped_container() {
+    needs!(root);
+    let container = Container::new().running();
+    container.await_stop();
+    let all = container.runtime.command(["list", "-f", "json"]).run().ok().json();
+    assert_eq!(all[0]["status"], "stopped");
+    assert_eq!(all[0]["pid"], 0);
+}
+
+/// No container is an empty list, also when nothing was ever created.
+#[test]
+fn list_of_nothing() {
+    let container = Container::new();
+    assert_eq!(container.runtime.command(["list", "-q"]).run().ok().stdout, "");
+    let all = container.runtime.command(["list", "-f", "json"]).run().ok().json();
+    assert!(all.is_null() || all == json!([]), "{all}");
+}
+
+/// `spec` writes a config that runs as it is, apart from its terminal and program.
+#[test]
+fn spec_writes_a_runnable_config() {
+    needs!(root);
+    let mut container = Container::new();
+    let file = container.bundle.join("config.json");
+    let command = container.runtime.command(["spec"]).cwd(container.bundle.path());
+    command.run().ok();
+    let config: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(config["process"]["args"], json!(["sh"]));
+    assert_eq!(config["process"]["terminal"], true);
+    assert_eq!(config["root"], json!({ "path": "rootfs", "readonly": true }));
+    container.bundle.config = config;
+    let cgroup = container.cgroup.clone();
+    let world = container
+        .set("/process/terminal", json!(false))
+        .set("/linux/cgroupsPath", json!(cgroup))
+        .args(&["/probe"])
+        .world();
+    assert_eq!(world["root_writable"], json!({ "errno": "EROFS" }));
+}
+
+/// An existing config.json is not overwritten.
+#[test]
+fn spec_overwrites_nothing() {
+    needs!(root);
+    let container = Container::new();
+    container.bundle.write();
+    let before = fs::read(container.bundle.join("config.json")).unwrap();
+    let bundle = container.bundle.path().to_str().unwrap();
+    container.runtime.command(["spec", "--bundle", bundle]).run().refuses(&["config.json"]);
+    assert_eq!(fs::read(container.bundle.join("config.json")).unwrap(), before);
+}
+
+/// `spec --rootless` maps the caller into a user namespace and asks for no cgroup limits.
+#[test]
+fn spec_rootless() {
+    needs!(root);
+    let container = Container::new();
+    let bundle = container.bundle.path().to_str().unwrap();
+    container.runtime.command(["spec", "--rootless", "--bundle", bundle]).run().ok();
+    let config: Value =
+        serde_json::from_slice(&fs::read(container.bundle.join("config.json")).unwrap()).unwrap();
+    let kinds: Vec<&str> = config["linux"]["namespaces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|namespace| namespace["type"].as_str().unwrap())
+        .collect();
+    assert!(kinds.contains(&"user") && !kinds.contains(&"network"), "{kinds:?}");
+    assert_eq!(config["linux"]["uidMappings"], json!([{ "containerID": 0, "hostID": 0, "size": 1 }]));
+    assert!(config["linux"]["resources"].is_null());
+}
+
+fn features() -> Value {
+    Container::new().runtime.command(["features"]).run().ok().json()
+}
+
+fn words(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// `features` has the shape of the specification's document.
+#[test]
+fn features_document() {
+    let features = features();
+    assert_eq!(features["ociVersionMin"], "1.0.0");
+    assert_eq!(features["ociVersionMax"], "1.3.0");
+    let hooks = words(&features["hooks"]);
+    for hook in ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"] {
+        assert!(hooks.contains(&hook.to_owned()), "{hook} is not among {hooks:?}");
+    }
+    let namespaces = words(&features["linux"]["namespaces"]);
+    assert_eq!(namespaces.len(), 8, "{namespaces:?}");
+    assert_eq!(words(&features["linux"]["capabilities"]).len(), 41);
+    assert_eq!(features["linux"]["cgroup"]["v1"], true);
+    assert_eq!(features["linux"]["cgroup"]["v2"], true);
+    assert_eq!(features["linux"]["seccomp"]["enabled"], true);
+    assert_eq!(features["linux"]["mountExtensions"]["idmap"]["enabled"], true);
+    let options = words(&features["mountOptions"]);
+    for option in ["ro", "rro", "rbind", "tmpcopyup", "idmap", "ridmap", "nosymfollow", "rslave"] {
+        assert!(options.contains(&option.to_owned()), "{option} is not among the mount options");
+    }
+}
+
+/// What `features` says is what the documents understand: each version, action, operator and namespace.
+#[test]
+fn features_tell_the_truth() {
+    needs!(root);
+    let features = features();
+    let seccomp = &features["linux"]["seccomp"];
+    for action in words(&seccomp["actions"]) {
+        if action == "SCMP_ACT_NOTIFY" {
+            continue; // needs a listener: shown in filter.rs
+        }
+        let rule = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": ["ptrace"], "action": action }]
+        });
+        Container::new().set("/linux/seccomp", rule).world();
+    }
+    for operator in words(&seccomp["operators"]) {
+        let rule = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{
+                "names": ["personality"], "action": "SCMP_ACT_ERRNO",
+                "args": [{ "index": 0, "value": 8, "valueTwo": 8, "op": operator }]
+            }]
+        });
+        Container::new().set("/linux/seccomp", rule).world();
+    }
+    let all: Value = seccomp["archs"].clone();
+    let rule = json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": all,
+        "syscalls": [{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }] });
+    assert_eq!(Container::new().set("/linux/seccomp", rule).world()["seccomp"]["mode"], 2);
+}

@@ -1,0 +1,73 @@
+//! What a caller hands on: descriptors of `--preserve-fds` and LISTEN_FDS, and sd_notify.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+/// Runs a command line under a shell that opens descriptors 3 and 4 first: Rust's own are all close-on-exec.
+fn with_descriptors(container: &Container, env: &str, flags: &str) -> Value {
+    let bundle = container.bundled(&[]).join(" ");
+    let out = container.bundle.join("out");
+    let runtime = container.runtime.command([""; 0]).command.get_program().to_owned();
+    let script = format!(
+        "exec 3</etc/hostname 4</etc/hosts; {env} exec {} --root {} run {bundle} {flags} {} >{}",
+        runtime.display(),
+        container.runtime.root().display(),
+        container.id,
+        out.display()
+    );
+    let status = Command::new("timeout").args(["30", "sh", "-c", &script]).status().unwrap();
+    assert!(status.success(), "{script}");
+    serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap()
+}
+
+/// `--preserve-fds N` hands on N descriptors from 3, no more.
+#[test]
+fn preserved_descriptors() {
+    needs!(root);
+    let container = Container::new();
+    let world = with_descriptors(&container, "", "--preserve-fds 1");
+    let fds: Vec<&String> = world["fds"].as_object().unwrap().keys().collect();
+    assert_eq!(fds, ["0", "1", "2", "3"]);
+    let container = Container::new();
+    let world = with_descriptors(&container, "", "--preserve-fds 2");
+    assert_eq!(world["fds"].as_object().unwrap().len(), 5);
+    let container = Container::new();
+    let world = with_descriptors(&container, "", "");
+    assert_eq!(world["fds"].as_object().unwrap().len(), 3);
+}
+
+/// LISTEN_FDS are handed on, with their count and the pid inside.
+#[test]
+fn listen_fds() {
+    needs!(root);
+    let container = Container::new();
+    let world = with_descriptors(&container, "LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b", "");
+    let env = world["env"].as_array().unwrap();
+    assert!(env.contains(&json!("LISTEN_FDS=2")), "{env:?}");
+    assert!(env.contains(&json!("LISTEN_PID=1")), "{env:?}");
+    assert_eq!(world["fds"].as_object().unwrap().len(), 5);
+}
+
+/// NOTIFY_SOCKET is proxied: READY from inside reaches the caller's socket, with MAINPID.
+#[test]
+fn notify_socket() {
+    needs!(root, busybox);
+    let container = Container::new();
+    let path = container.bundle.join("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let container = container.args(&["/probe", "notify", "READY=1"]);
+    let flags = container.bundled(&[]);
+    let command = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());
+    let run = command.env("NOTIFY_SOCKET", &path).spawn();
+    assert!(readable(&socket, std::time::Duration::from_secs(20)), "no notification");
+    let mut text = [0; 4096];
+    let length = socket.recv(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text[..length]).into_owned();
+    assert!(text.contains("READY=1"), "{text}");
+    run.finish().ok();
+}

@@ -1,0 +1,129 @@
+//! Pseudoterminals: handed over by the console socket, with size and controlling terminal.
+
+use std::fs::File;
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text.trim()).unwrap_or_else(|err| panic!("{err}: {text}"))
+}
+
+/// With `terminal`, the three streams are a pty, /dev/console is the same, it controls the session, and the
+/// master arrives at the console socket.
+#[test]
+fn console_socket() {
+    needs!(root);
+    let container = Container::new().set("/process/terminal", json!(true));
+    let console = Console::new(container.bundle.path());
+    container.create(&["--console-socket", console.path()]).ok();
+    let master = console.master();
+    container.start().ok();
+    let world = parse(&Console::read_to_end(master));
+    for stream in ["stdin", "stdout", "stderr"] {
+        assert!(world["tty"][stream].is_object(), "{stream} is no terminal");
+    }
+    assert_eq!(world["tty"]["controlling"], true);
+    assert_eq!(world["tty"]["console_is_stdin"], true);
+    assert_eq!(world["fds"]["0"], "/dev/pts/0");
+    assert_eq!(world["sid"], 1);
+    container.await_stop();
+}
+
+/// `consoleSize` is the size that the program sees.
+#[test]
+fn console_size() {
+    needs!(root);
+    let container = Container::new()
+        .set("/process/terminal", json!(true))
+        .set("/process/consoleSize", json!({ "height": 33, "width": 111 }));
+    let console = Console::new(container.bundle.path());
+    container.run(&["--detach", "--console-socket", console.path()]).ok();
+    let world = parse(&Console::read_to_end(console.master()));
+    assert_eq!(world["tty"]["stdin"], json!({ "rows": 33, "columns": 111 }));
+}
+
+/// Without `terminal`, `consoleSize` says nothing and no stream is a terminal.
+#[test]
+fn no_terminal() {
+    needs!(root);
+    let world = Container::new().set("/process/consoleSize", json!({ "height": 33, "width": 111 })).world();
+    assert_eq!(world["tty"]["stdin"], Value::Null);
+    assert_eq!(world["tty"]["controlling"], false);
+}
+
+/// What is typed at the master is the program's stdin.
+#[test]
+fn typing() {
+    needs!(root);
+    let container = Container::new().set("/process/terminal", json!(true)).args(&["/probe", "cat"]);
+    let console = Console::new(container.bundle.path());
+    container.run(&["--detach", "--console-socket", console.path()]).ok();
+    let master = console.master();
+    let mut keyboard = File::from(master.try_clone().unwrap());
+    keyboard.write_all(b"hello\n\x04").unwrap();
+    let text = Console::read_to_end(master);
+    assert!(text.matches("hello").count() >= 2, "no echo and output in {text:?}");
+    container.await_stop();
+}
+
+/// A terminal of a detached container needs a socket to go to.
+#[test]
+fn a_terminal_needs_a_socket() {
+    needs!(root);
+    let container = Container::new().set("/process/terminal", json!(true));
+    container.create(&[]).refuses(&["console"]).exits(1);
+    container.assert_clean();
+    container.run(&["--detach"]).refuses(&["console"]).exits(1);
+}
+
+/// A socket without a terminal is refused, for nobody would ever connect to it.
+#[test]
+fn a_socket_needs_a_terminal() {
+    needs!(root);
+    let container = Container::new();
+    let console = Console::new(container.bundle.path());
+    container.create(&["--console-socket", console.path()]).refuses(&["console"]).exits(1);
+}
+
+/// `exec --tty` makes a second terminal in the same container.
+#[test]
+fn exec_tty() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    let console = Console::new(container.bundle.path());
+    let flags = ["--tty", "--detach", "--console-socket", console.path()];
+    container.exec(&flags, &["/probe"]).ok();
+    let world = parse(&Console::read_to_end(console.master()));
+    assert!(world["tty"]["stdin"].is_object());
+    assert_eq!(world["tty"]["controlling"], true);
+}
+
+/// The slave belongs to the container's user.
+#[test]
+fn the_terminal_is_the_users() {
+    needs!(root);
+    let container = Container::new()
+        .set("/process/terminal", json!(true))
+        .set("/process/user", json!({ "uid": 1000, "gid": 1000 }))
+        .args(&["/probe", "stat", "/dev/pts/0"]);
+    let console = Console::new(container.bundle.path());
+    container.run(&["--detach", "--console-socket", console.path()]).ok();
+    let stat = parse(&Console::read_to_end(console.master()));
+    assert_eq!(stat["/dev/pts/0"]["uid"], 1000);
+}
+
+/// A terminal works in a user namespace.
+#[test]
+fn console_in_a_user_namespace() {
+    needs!(root, user_ns);
+    let container = Container::new().user_namespace().set("/process/terminal", json!(true));
+    let console = Console::new(container.bundle.path());
+    container.run(&["--detach", "--console-socket", console.path()]).ok();
+    let world = parse(&Console::read_to_end(console.master()));
+    assert!(world["tty"]["stdout"].is_object());
+    assert_eq!(world["tty"]["controlling"], true);
+}
