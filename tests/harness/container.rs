@@ -227,6 +227,7 @@ impl Drop for Container {
         self.bundle.unmount();
         let left = leaks::of(&self.id, &self.cgroup, self.bundle.path(), self.runtime.root(), pid);
         if failed {
+            leaks::sweep(&self.cgroup);
             return;
         }
         assert_eq!(deleted.code, 0, "delete --force: {deleted:?}");

@@ -2,6 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::event::await_exit;
 
 /// Everything of container `id` that is still there, in words.
 pub fn of(id: &str, cgroup: &str, bundle: &Path, root: &Path, pid: Option<i32>) -> Vec<String> {
@@ -25,6 +30,18 @@ pub fn cgroups(cgroup: &str) -> Vec<PathBuf> {
         fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
     let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|hierarchy| hierarchy.join(below));
     all.filter(|dir| dir.is_dir()).collect()
+}
+
+/// After a failed test: ends what is left in a cgroup and removes it, so that the host stays clean.
+pub fn sweep(cgroup: &str) {
+    for dir in cgroups(cgroup) {
+        let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+        for pid in procs.lines().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+            let _ = kill_process(pid, Signal::KILL);
+            await_exit(pid.as_raw_nonzero().get(), Duration::from_secs(5));
+        }
+        let _ = fs::remove_dir(&dir);
+    }
 }
 
 /// Targets and sources on the host that lie below `dir`.
