@@ -5,6 +5,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,8 +85,20 @@ impl Invocation {
 
     /// Starts, and leaves the end to [`Running::finish`].
     pub fn spawn(mut self) -> Running {
-        let (stdout, stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-        self.command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+        let stdout = tempfile::tempfile().unwrap();
+        self.command.stdout(stdout.try_clone().unwrap());
+        self.start(stdout)
+    }
+
+    /// Starts with the caller's terminal as stdout.
+    pub fn spawn_on(mut self, terminal: OwnedFd) -> Running {
+        self.command.stdout(terminal);
+        self.start(tempfile::tempfile().unwrap())
+    }
+
+    fn start(mut self, stdout: File) -> Running {
+        let stderr = tempfile::tempfile().unwrap();
+        self.command.stderr(stderr.try_clone().unwrap());
         let child = self.command.spawn().unwrap_or_else(|err| panic!("{:?}: {err}", self.command));
         Running { child, stdout, stderr, what: format!("{:?}", self.command) }
     }

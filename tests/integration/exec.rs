@@ -267,3 +267,26 @@ fn exec_cpu_affinity() {
         |text: &str| text.lines().find(|line| line.starts_with("Cpus_allowed_list")).map(str::to_owned);
     assert_eq!(allowed(&status), allowed(&own));
 }
+
+/// Signals sent to a foreground exec reach the process.
+#[test]
+fn exec_forwards_signals() {
+    needs!(root);
+    let container = Container::new();
+    let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
+    let container = container.sleeping();
+    let exec = container.runtime.command(["exec", &container.id, "/probe", "wait", "/ready"]).spawn();
+    ready.word();
+    exec.signal(rustix::process::Signal::TERM);
+    assert_eq!(exec.finish().ok().json()["signal"], 15);
+}
+
+/// A sleeping process does not keep a detached exec waiting, nor the container from being deleted.
+#[test]
+fn exec_detach_without_pid_file() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.exec(&["-d"], &["/probe", "pause"]).ok();
+    container.delete(&["--force"]).ok();
+    container.assert_clean();
+}

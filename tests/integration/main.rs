@@ -15,6 +15,7 @@ mod harness;
 
 mod bad_bundles;
 mod control;
+mod crash;
 mod exec;
 mod filter;
 mod hooks;

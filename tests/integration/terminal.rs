@@ -2,6 +2,11 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize};
 
 use serde_json::{Value, json};
 
@@ -125,5 +130,40 @@ fn console_in_a_user_namespace() {
     container.run(&["--detach", "--console-socket", console.path()]).ok();
     let world = parse(&Console::read_to_end(console.master()));
     assert!(world["tty"]["stdout"].is_object());
+    assert_eq!(world["tty"]["controlling"], true);
+}
+
+/// The caller's own terminal, as a user has it: master and slave.
+fn own_terminal() -> (OwnedFd, OwnedFd) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let slave = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    (master, slave)
+}
+
+/// A foreground `run` with a terminal passes the caller's terminal through: size, keys and output; and leaves the
+/// settings as they were.
+#[test]
+fn foreground_terminal() {
+    needs!(root);
+    let (master, slave) = own_terminal();
+    tcsetwinsize(&slave, Winsize { ws_row: 21, ws_col: 83, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let before = tcgetattr(&slave).unwrap();
+    let container = Container::new().set("/process/terminal", json!(true));
+    let flags = container.bundled(&[]);
+    let mut run = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());
+    let copy = || slave.try_clone().unwrap();
+    run.command.stdin(copy());
+    let run = run.spawn_on(copy());
+    let reader = std::thread::spawn(move || Console::read_to_end(master));
+    run.finish().ok();
+    assert_eq!(tcgetattr(&slave).unwrap().local_modes, before.local_modes, "the terminal's settings changed");
+    assert!(before.local_modes.contains(LocalModes::ICANON));
+    assert_eq!(tcgetwinsize(&slave).unwrap().ws_row, 21);
+    drop(slave);
+    let world = parse(&reader.join().unwrap());
+    assert_eq!(world["tty"]["stdin"], json!({ "rows": 21, "columns": 83 }));
     assert_eq!(world["tty"]["controlling"], true);
 }
