@@ -17,6 +17,14 @@ pub enum Error {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// A limit of the document cannot be set.
+    #[error("{at}: {cause}")]
+    Limit {
+        /// JSON path of the property.
+        at: String,
+        /// Why.
+        cause: Box<Self>,
+    },
     /// A file or directory of the cgroup cannot be read.
     #[error("cannot read {}: {}", file.display(), errno.desc())]
     Read {
@@ -133,6 +141,7 @@ impl Error {
             | Self::Read { errno, .. }
             | Self::Make { errno, .. }
             | Self::Remove { errno, .. } => Some(*errno),
+            Self::Limit { cause, .. } => cause.errno(),
             Self::NotDelegated { errno, .. } => *errno,
             Self::Call(err) => Some(err.errno),
             _ => None,
@@ -143,6 +152,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Limit { cause, .. } => return cause.hint(),
             Self::Write { file, errno, .. } => {
                 write_hint(file.file_name().and_then(|name| name.to_str()).unwrap_or_default(), *errno)?
             }

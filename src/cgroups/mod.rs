@@ -165,6 +165,11 @@ impl Cgroup {
     }
 
     fn write(&self, write: &Write) -> Result<(), Error> {
+        let named = |cause| Error::Limit { at: write.at.clone(), cause: Box::new(cause) };
+        self.write_unnamed(write).map_err(named)
+    }
+
+    fn write_unnamed(&self, write: &Write) -> Result<(), Error> {
         let dir = self.with(write.controller()).ok_or_else(|| Error::NoController {
             file: write.file.to_string(),
             value: write.value.clone(),

@@ -59,7 +59,7 @@ pub fn compile(
     out.step("", Op::Ready);
     process::last_steps(process, &rights, filter, request.preserve_fds, &mut out)?;
     let child = ChildPlan { steps: out.steps, program: Some(program) };
-    let oom_score_adj = process.oom_score_adj;
+    let oom_score_adj = process::oom_score_adj(process)?;
     Ok(ExecPlan { open: out.open, seccomp, oom_score_adj, child, warnings: out.warnings })
 }
 

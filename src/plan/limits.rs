@@ -16,6 +16,8 @@ use crate::spec::Resources;
 /// One value for one file of the container's cgroup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Write {
+    /// JSON path of the property that asked for it.
+    pub at: String,
     /// File name, such as `memory.max`; its first word is the controller.
     pub file: Cow<'static, str>,
     /// What is written.
@@ -50,7 +52,8 @@ impl Write {
     }
 
     fn new(file: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
-        Self { file: file.into(), value: value.into(), absent: Absent::Refuse, fresh: false }
+        let (at, absent) = (String::new(), Absent::Refuse);
+        Self { at, file: file.into(), value: value.into(), absent, fresh: false }
     }
 }
 
@@ -103,7 +106,7 @@ impl Row {
             None if fresh || (self.optional)(&value) => Absent::Skip,
             None => Absent::Refuse,
         };
-        Write { file: self.file.into(), value, absent, fresh }
+        Write { at: String::new(), file: self.file.into(), value, absent, fresh }
     }
 }
 
@@ -266,7 +269,7 @@ fn offered(
 ) -> Result<(), Error> {
     let controller = write.controller();
     if layout.offers(controller) {
-        writes.push(write);
+        writes.push(Write { at: at(), ..write });
     } else if !write.fresh {
         let lacking = match &layout.v2 {
             Some(v2) if layout.is_v2() => {

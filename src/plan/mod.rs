@@ -162,7 +162,7 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
         namespaces: namespaces.created,
         join_pid: namespaces.join_pid,
         id_maps: namespaces.id_maps,
-        oom_score_adj: spec.process.as_ref().and_then(|process| process.oom_score_adj),
+        oom_score_adj: spec.process.as_ref().map_or(Ok(None), process::oom_score_adj)?,
         create_hooks: hooks.create_runtime,
         poststart: hooks.poststart,
         seccomp,

@@ -81,6 +81,8 @@ pub enum Op {
     EnterRoot {
         /// Its detached tree.
         slot: Slot,
+        /// Where it is attached, for hooks that look there; on top of `/` otherwise, which needs no search.
+        path: Option<Text>,
     },
     /// Makes a filesystem and attaches it.
     NewFs(NewFs),
@@ -318,7 +320,7 @@ impl fmt::Display for Op {
             Self::NewKeyring { name } => write!(f, "new session keyring {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback interface up"),
             Self::IsolateMounts => f.write_str("isolate the mounts from the host's"),
-            Self::EnterRoot { slot } => write!(f, "enter the root filesystem (slot {slot})"),
+            Self::EnterRoot { slot, .. } => write!(f, "enter the root filesystem (slot {slot})"),
             Self::NewFs(fs) => fs.fmt(f),
             Self::Attach(attach) => attach.fmt(f),
             Self::Remount(remount) => remount.fmt(f),

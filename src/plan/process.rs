@@ -159,6 +159,16 @@ pub(super) fn last_steps(
     Ok(())
 }
 
+/// Value for /proc/PID/oom_score_adj (proc_pid_oom_score_adj(5)).
+pub(super) fn oom_score_adj(process: &Process) -> Result<Option<i64>, Error> {
+    match process.oom_score_adj {
+        Some(score) if !(-1000..=1000).contains(&score) => {
+            Err(Error::new("process.oomScoreAdj", format!("is {score}")).hint("write -1000 to 1000"))
+        }
+        score => Ok(score),
+    }
+}
+
 /// The working directory.
 pub(super) fn cwd(process: &Process) -> Result<Target, Error> {
     if process.cwd.is_absolute() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::mount::{Attrs, Open, PropagationChange, Tree};
 use super::mounts::{Context, target};
 use super::op::{DeviceNode, Op};
-use super::{Builder, Error, Request, Text};
+use super::{Builder, Error, Request, Target, Text};
 use crate::spec::{Device, NamespaceKind, Spec};
 
 /// Character devices that every container gets (config-linux.md, "Default Devices").
@@ -34,7 +34,13 @@ pub(super) fn enter(cx: &Context, out: &mut Builder) -> Result<(), Error> {
         must_be_dir: true,
         ..tree("root.path", cx.bundle.join(&root.path))
     }));
-    out.step("root.path", Op::EnterRoot { slot });
+    let hooks = &cx.spec.hooks;
+    let seen_by_hooks =
+        [&hooks.prestart, &hooks.create_runtime, &hooks.create_container].iter().any(|list| !list.is_empty());
+    let source = cx.bundle.join(&root.path);
+    let path =
+        seen_by_hooks.then(|| Text::new("root.path", source.as_os_str().as_encoded_bytes())).transpose()?;
+    out.step("root.path", Op::EnterRoot { slot, path });
     Ok(())
 }
 
@@ -145,10 +151,6 @@ pub(super) fn pivot(request: &Request, out: &mut Builder) {
 
 /// What must come after everything that still writes to the root filesystem.
 pub(super) fn finish(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
-    if let Some(word) = spec.linux.rootfs_propagation.as_deref().filter(|word| !word.is_empty()) {
-        let changes = vec![propagation(word)?];
-        out.step("linux.rootfsPropagation", Op::RootPropagation { changes });
-    }
     if let Some(process) = spec.process.as_ref().filter(|process| process.cwd != Path::new("/")) {
         // While it can still be made: a working directory that is missing is made, as peers do.
         out.step("process.cwd", Op::MakeDir { path: super::process::cwd(process)? });
@@ -156,14 +158,20 @@ pub(super) fn finish(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
     if spec.root.as_ref().is_some_and(|root| root.readonly) {
         out.step("root.readonly", Op::ReadonlyRoot);
     }
-    let place = |at: &str, path: &String| match Path::new(path).is_absolute() {
-        true => target(at, Path::new(path)),
-        false => Err(Error::new(at, format!("{path:?} is not an absolute path"))),
-    };
     for (index, path) in spec.linux.readonly_paths.iter().enumerate() {
         let at = format!("linux.readonlyPaths[{index}]");
         out.step(&at, Op::Readonly { path: place(&at, path)? });
     }
+    masks(spec, out)?;
+    if let Some(word) = spec.linux.rootfs_propagation.as_deref().filter(|word| !word.is_empty()) {
+        // Last: an unbindable tree cannot be copied for the paths above.
+        let changes = vec![propagation(word)?];
+        out.step("linux.rootfsPropagation", Op::RootPropagation { changes });
+    }
+    Ok(())
+}
+
+fn masks(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
     if spec.linux.masked_paths.is_empty() {
         return Ok(());
     }
@@ -174,6 +182,14 @@ pub(super) fn finish(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         out.step(&at, Op::Mask { path: place(&at, path)?, null });
     }
     Ok(())
+}
+
+/// An absolute path inside.
+fn place(at: &str, path: &str) -> Result<Target, Error> {
+    match Path::new(path).is_absolute() {
+        true => target(at, Path::new(path)),
+        false => Err(Error::new(at, format!("{path:?} is not an absolute path"))),
+    }
 }
 
 fn propagation(word: &str) -> Result<PropagationChange, Error> {

@@ -23,11 +23,16 @@ pub(super) fn compile(spec: &Spec, process: &Process, out: &mut Builder) -> Resu
     if let Some(policy) = &spec.linux.memory_policy {
         memory_policy(policy, out)?;
     }
+    if let Some(affinity) = &process.exec_cpu_affinity {
+        // Only `exec` uses them, but a wrong list should not wait until then to be found.
+        cpu_list("process.execCPUAffinity.initial", &affinity.initial)?;
+        cpu_list("process.execCPUAffinity.final", &affinity.after)?;
+    }
     priorities(process, out)
 }
 
-/// Scheduler and I/O priority, which `exec` shares.
-pub(super) fn priorities(process: &Process, out: &mut Builder) -> Result<(), Error> {
+/// Scheduler and I/O priority.
+fn priorities(process: &Process, out: &mut Builder) -> Result<(), Error> {
     if let Some(scheduler) = &process.scheduler {
         out.step("process.scheduler", Op::Scheduler(scheduler_attr(scheduler)?));
     }

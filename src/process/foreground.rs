@@ -32,9 +32,6 @@ impl Foreground {
 
     /// Waits for the program's end; `terminal` is served meanwhile.
     pub fn wait(&self, program: &Spawned, mut terminal: Option<Terminal>) -> Result<Exit, Error> {
-        if let Some(terminal) = &mut terminal {
-            terminal.resize();
-        }
         loop {
             let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             if let Some(terminal) = &terminal {
@@ -51,7 +48,7 @@ impl Foreground {
                 terminal.relay(&ready[1..]);
             }
             if !ready[0].is_empty()
-                && let Some(exit) = self.handle_signals(program, terminal.as_mut())?
+                && let Some(exit) = self.handle_signals(program, terminal.as_ref())?
             {
                 terminal.iter_mut().for_each(Terminal::drain);
                 return Ok(exit);
@@ -59,17 +56,13 @@ impl Foreground {
         }
     }
 
-    fn handle_signals(
-        &self,
-        program: &Spawned,
-        mut terminal: Option<&mut Terminal>,
-    ) -> Result<Option<Exit>, Error> {
+    fn handle_signals(&self, program: &Spawned, terminal: Option<&Terminal>) -> Result<Option<Exit>, Error> {
         let mut ended = None;
         while let Some(info) = self.signals.read_signal().during("read", "signalfd")? {
             let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
             match signal {
                 libc::SIGCHLD => ended = ended.or(reap(program.pid())),
-                libc::SIGWINCH if terminal.is_some() => resize(terminal.as_deref_mut()),
+                libc::SIGWINCH if let Some(terminal) = terminal => terminal.resize(),
                 // The kernel's own remarks about our terminal and sockets are not meant for the program.
                 libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
                 // A program that ended meanwhile does not mind.
@@ -77,12 +70,6 @@ impl Foreground {
             }
         }
         Ok(ended)
-    }
-}
-
-fn resize(terminal: Option<&mut Terminal>) {
-    if let Some(terminal) = terminal {
-        terminal.resize();
     }
 }
 

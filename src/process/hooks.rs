@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
 use nix::unistd::{Pid, pipe2};
 
 use super::sync::Text;
@@ -136,6 +137,7 @@ fn prepare(stdin: OwnedFd, stdout: OwnedFd, setting: &Setting) -> Result<(), Err
     nix::unistd::dup2_stderr(stdout)?;
     close_from_on_exec(3)?;
     nix::unistd::chdir(setting.dir)?;
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
     signal::reset()?;
     setting.caps.map_or(Ok(()), capset)
 }

@@ -79,6 +79,8 @@ impl<'p> Init<'p> {
     pub fn run(mut self) -> ! {
         let mut why = Why::default();
         self.close_inherited();
+        // Modes of device nodes are meant as they are; the program's own mask comes later.
+        nix::sys::stat::umask(Mode::empty());
         for (index, step) in self.steps.iter().enumerate() {
             if let Err(errno) = self.apply(&step.op, &mut why) {
                 let left = u16::try_from(self.steps.len() - index).unwrap_or(u16::MAX);
@@ -149,7 +151,9 @@ impl<'p> Init<'p> {
             Op::NewCgroupNamespace => unshare(libc::CLONE_NEWCGROUP),
             Op::LoopbackUp => net::loopback_up(),
             Op::IsolateMounts => self.root.isolate(),
-            Op::EnterRoot { slot } => self.take(*slot).and_then(|tree| self.root.enter(tree)),
+            Op::EnterRoot { slot, path } => {
+                self.take(*slot).and_then(|tree| self.root.enter(tree, path.as_deref()))
+            }
             Op::NewFs(new) => {
                 let user_ns = new.idmap.and_then(|slot| self.slots.get(slot)).and_then(|fd| fd.as_ref());
                 self.root.new_fs(new, user_ns.map(AsFd::as_fd), &mut |text| why.said.push(text))
@@ -224,10 +228,10 @@ impl<'p> Init<'p> {
         Ok(())
     }
 
-    /// Continues in a sibling that is born into the new namespaces.
+    /// Continues in a sibling that is born into the new namespaces, once the runtime knows it.
     fn fork(&self, flags: u64) -> Result<(), Errno> {
         match clone3(flags | u64::from(libc::CLONE_PARENT.cast_unsigned()), None)? {
-            Clone::Child => Ok(()),
+            Clone::Child => sync::expect(self.socket.as_fd(), Kind::Go),
             Clone::Parent { pid, pidfd } => {
                 sync::send_fd(self.socket.as_fd(), Kind::Forked, pid, pidfd.as_fd())?;
                 exit_now(0)

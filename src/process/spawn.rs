@@ -234,7 +234,7 @@ impl Spawned {
         let first = std::mem::replace(&mut self.pidfd, pidfd);
         self.pid = packet.number;
         wait_pidfd(first.as_fd()).during("waitid", "init")?;
-        Ok(())
+        self.say(Kind::Go)
     }
 
     fn died(&mut self, cgroup: &Cgroup) -> Error {

@@ -4,6 +4,7 @@
 //! runtime                         init
 //!    ───────────── Go ─────────────►   id maps, idmapped mounts and interfaces are done
 //!    ◄─────────── Forked + pidfd ───   init is another process now (joined user namespaces only)
+//!    ───────────── Go ─────────────►   and the runtime knows it
 //!    ◄─────────── Hooks ────────────   namespaces and mounts stand: prestart and createRuntime may run
 //!    ───────────── HooksDone ──────►
 //!    ◄─────────── Listener + fd ────   seccomp notifications

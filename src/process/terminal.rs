@@ -33,11 +33,13 @@ impl Terminal {
             cfmakeraw(&mut raw);
             tcsetattr(&stdin, SetArg::TCSANOW, &raw).during("tcsetattr", "stdin")?;
         }
-        Ok(Self { master, saved, pending: Vec::new(), reading: true, writing: true })
+        let terminal = Self { master, saved, pending: Vec::new(), reading: true, writing: true };
+        terminal.resize();
+        Ok(terminal)
     }
 
     /// Gives the container's terminal the size of ours, if we have one.
-    pub fn resize(&mut self) {
+    pub fn resize(&self) {
         if let Ok((rows, columns)) = tty::size(std::io::stdin().as_fd())
             && (rows, columns) != (0, 0)
         {

@@ -1,5 +1,6 @@
 //! Into the root filesystem, and away from the host's.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Root;
@@ -15,9 +16,9 @@ impl Root {
         mount::set_attr(host.as_fd(), true, Attr { propagation: libc::MS_PRIVATE, ..Attr::default() })
     }
 
-    /// Attaches the root filesystem on top of `/`, so that no path has to be searched for it, and goes there.
-    pub fn enter(&mut self, tree: OwnedFd) -> Result<(), Errno> {
-        mount::attach_at(tree.as_fd(), here(), c"/")?;
+    /// Attaches the root filesystem at `path`, else on top of `/`, and goes there.
+    pub fn enter(&mut self, tree: OwnedFd, path: Option<&CStr>) -> Result<(), Errno> {
+        mount::attach_at(tree.as_fd(), here(), path.unwrap_or(c"/"))?;
         nix::unistd::fchdir(&tree)?;
         self.dir = Some(tree);
         Ok(())

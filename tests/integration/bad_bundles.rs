@@ -29,7 +29,7 @@ fn document() {
         bad("/linux/namespaces", json!([{ "type": "mount" }]), "hostname", "UTS"),
         bad("/domainname", json!("x".repeat(65)), "domainname", "64"),
         bad("/linux", json!("x"), "linux", "struct"),
-        bad("/process/user", json!([1000, 1000]), "process.user", "sequence"),
+        bad("/process/user", json!([1000, 1000]), "process.user", "length"),
     ]);
 }
 
