@@ -39,6 +39,9 @@ pub enum Cause {
     /// The cgroup.
     #[error(transparent)]
     Cgroup(#[from] cgroups::Error),
+    /// `exec --cgroup` that points elsewhere.
+    #[error("--cgroup: {0:?} is not below the container's own cgroup")]
+    Elsewhere(String),
     /// A descriptor that was to be handed on is not open.
     #[error("--preserve-fds: descriptor {0} is not open")]
     NotPreserved(u32),

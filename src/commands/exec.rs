@@ -53,7 +53,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         let (receiver, sender) = socket::stream_pair().during("socketpair", "AF_UNIX")?;
         (ours, console) = (Some(receiver), Some(sender));
     }
-    let cgroup = cgroup(&container, &request.cgroups);
+    let cgroup = cgroup(&container, &request.cgroups)?;
     let state = |moment, _| launch::state_document(&container, moment, container.record.pid);
     let mut spawned = process::exec(ExecLaunch {
         plan: &plan,
@@ -75,14 +75,19 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     }
 }
 
-/// `--cgroup [controller:]path`: below the container's own cgroup.
-fn cgroup(container: &Container, paths: &[String]) -> Cgroup {
-    paths.iter().fold(container.cgroup(), |cgroup, path| match path.split_once(':') {
-        Some((controllers, path)) => {
-            controllers.split(',').fold(cgroup, |cgroup, controller| cgroup.below(Some(controller), path))
+/// `--cgroup [controller,...:]path`: below the container's own cgroup.
+fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
+    let mut cgroup = container.cgroup();
+    for argument in paths {
+        let (controllers, path) = argument.split_once(':').unwrap_or(("", argument));
+        if path.split('/').any(|part| part == "..") {
+            return Err(Cause::Elsewhere(argument.clone()));
         }
-        None => cgroup.below(None, path),
-    })
+        for controller in controllers.split(',') {
+            cgroup = cgroup.below(Some(controller).filter(|name| !name.is_empty()), path);
+        }
+    }
+    Ok(cgroup)
 }
 
 /// What `--process` says, or the container's own process with what the flags change.
