@@ -1,6 +1,8 @@
 //! What the planner may know about this host, found out once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{FsType, statfs};
 
 use crate::cgroups;
 use crate::plan::HostFacts;
@@ -15,6 +17,7 @@ pub fn facts() -> HostFacts {
         in_user_ns: in_user_ns(),
         capabilities: cred::capget().map(|sets| sets.permitted).unwrap_or_default(),
         cgroups: cgroups::layout::probe(),
+        resctrl: resctrl(),
         apparmor: is_there("/sys/kernel/security/apparmor/profiles"),
         selinux: is_there("/sys/fs/selinux/enforce"),
     }
@@ -25,6 +28,13 @@ pub fn facts() -> HostFacts {
 pub fn in_user_ns() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     !map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
+/// Where `linux.intelRdt` is carried out; the directory alone says nothing, since every kernel with RDT has it.
+fn resctrl() -> Option<PathBuf> {
+    const RDTGROUP_SUPER_MAGIC: FsType = FsType(0x0765_5821);
+    let usual = Path::new("/sys/fs/resctrl");
+    statfs(usual).is_ok_and(|fs| fs.filesystem_type() == RDTGROUP_SUPER_MAGIC).then(|| usual.to_owned())
 }
 
 fn is_there(path: &str) -> bool {

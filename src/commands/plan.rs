@@ -31,6 +31,10 @@ fn text(plan: &Plan) -> String {
     for write in &parent.cgroup.writes {
         line(&mut text, &format!("write {} = {:?}", write.file, write.value));
     }
+    if let Some(rdt) = &parent.intel_rdt {
+        line(&mut text, &format!("class of service {}", rdt.clos.display()));
+        rdt.schemata.iter().for_each(|schema| line(&mut text, &format!("write schemata = {schema:?}")));
+    }
     for (slot, open) in parent.open.iter().enumerate() {
         line(&mut text, &format!("slot {slot}: {open}"));
     }
@@ -39,6 +43,9 @@ fn text(plan: &Plan) -> String {
     }
     let names: Vec<_> = parent.namespaces.iter().map(|kind| kind.name()).collect();
     line(&mut text, &format!("clone into new namespaces: {}", names.join(" ")));
+    for device in &parent.net_devices {
+        line(&mut text, &format!("move interface {} in as {}", device.host, device.inside));
+    }
     for (kind, hook) in &parent.create_hooks {
         line(&mut text, &format!("{kind} hook {}", hook.path));
     }

@@ -15,6 +15,8 @@ pub struct HostFacts {
     pub capabilities: u64,
     /// Where the cgroup hierarchies are.
     pub cgroups: CgroupLayout,
+    /// Where the resctrl filesystem is mounted.
+    pub resctrl: Option<PathBuf>,
     /// Whether an AppArmor profile can be set.
     pub apparmor: bool,
     /// Whether an SELinux label can be set.

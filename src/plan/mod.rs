@@ -9,11 +9,13 @@ mod exec;
 mod facts;
 mod hooks;
 mod ids;
+pub mod intel_rdt;
 mod limit_values;
 mod limits;
 mod mount;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod op;
 mod options;
 mod process;
@@ -35,8 +37,10 @@ pub use exec::{ExecPlan, compile as compile_exec};
 pub use facts::{CgroupLayout, Hierarchy, HostFacts};
 pub use hooks::{HookPlan, poststart, poststop};
 pub use ids::{IdMaps, map_text};
+pub use intel_rdt::IntelRdtPlan;
 pub use limits::{Absent, Write};
 pub use mount::{Attach, Attrs, Idmap, NewFs, Open, Param, PropagationChange, Remount, Target, Tree};
+pub use net_devices::NetDevicePlan;
 pub use op::{Console, DeviceNode, Identity, Op, RlimitPlan, Slot, Step};
 pub use options::names as mount_option_names;
 pub use process::Program;
@@ -81,6 +85,9 @@ pub struct Plan {
 pub struct ParentPlan {
     /// The cgroup, made before clone.
     pub cgroup: CgroupPlan,
+    /// The class of service and the monitoring group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intel_rdt: Option<IntelRdtPlan>,
     /// What is opened before clone.
     pub open: Vec<Open>,
     /// Namespaces that clone3 makes.
@@ -91,6 +98,9 @@ pub struct ParentPlan {
     /// Maps of the new user namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_maps: Option<IdMaps>,
+    /// Interfaces that are moved into the container.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub net_devices: Vec<NetDevicePlan>,
     /// Value for /proc/PID/oom_score_adj.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_score_adj: Option<i64>,
@@ -141,6 +151,8 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let mut out = Builder::default();
     validate::document(spec, &mut out)?;
     let cgroup = cgroup::compile(request.id, spec, facts)?;
+    let intel_rdt = intel_rdt::compile(request.id, spec, facts, &mut out)?;
+    let net_devices = net_devices::compile(spec)?;
     let seccomp = seccomp_of(spec, &mut out)?;
     let hooks = hooks::compile(&spec.hooks)?;
     let namespaces = namespaces::compile(spec, &mut out)?;
@@ -159,6 +171,8 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let program = process::compile(&cx, request, seccomp.as_ref(), &hooks, &mut out)?;
     let parent = ParentPlan {
         cgroup,
+        intel_rdt,
+        net_devices,
         namespaces: namespaces.created,
         join_pid: namespaces.join_pid,
         id_maps: namespaces.id_maps,
