@@ -128,7 +128,7 @@ fn events_stats() {
     assert_eq!(stats["type"], "stats");
     assert_eq!(stats["id"], container.id.as_str());
     let data = &stats["data"];
-    assert_eq!(data["pids"]["current"], 1);
+    assert!(data["pids"]["current"].as_u64().unwrap() >= 1);
     assert_eq!(data["pids"]["limit"], 30);
     assert!(data["memory"]["usage"]["usage"].as_u64().unwrap() > 0);
     assert!(data["cpu"]["usage"]["total"].as_u64().unwrap() > 0);
