@@ -182,7 +182,8 @@ fn dirs(id: &str, path: Option<&str>, layout: &CgroupLayout) -> Result<Vec<Cgrou
 fn locate(id: &str, path: &str, own: &str, whole: bool) -> Result<String, Error> {
     let at = "linux.cgroupsPath";
     if path.contains(['\0', '\n']) {
-        return Err(Error::new(at, format!("{path:?} holds a character that no cgroup name may hold")));
+        return Err(Error::new(at, format!("{path:?} holds a character that no cgroup name may hold"))
+            .hint("leave out NUL and newline"));
     }
     let below = clean(if path.is_empty() { id } else { path });
     if below.is_empty() {

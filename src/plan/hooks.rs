@@ -71,7 +71,7 @@ fn list(kind: &str, hooks: &[Hook]) -> Result<Vec<HookPlan>, Error> {
 
 fn one(at: &str, hook: &Hook) -> Result<HookPlan, Error> {
     if !hook.path.is_absolute() {
-        return Err(Error::new(format!("{at}.path"), "is not an absolute path"));
+        return Err(Error::new(format!("{at}.path"), "is not an absolute path").hint("begin it with /"));
     }
     let timeout = match hook.timeout {
         None => None,

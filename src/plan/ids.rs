@@ -44,16 +44,19 @@ fn check(at: &str, map: &[IdMapping]) -> Result<(), Error> {
         return Err(Error::new(at, "is missing").hint("a user namespace needs at least one mapping"));
     }
     if map.len() > MAX_LINES {
-        return Err(Error::new(at, format!("has {} entries, the kernel takes {MAX_LINES}", map.len())));
+        return Err(Error::new(at, format!("has {} entries, the kernel takes {MAX_LINES}", map.len()))
+            .hint("join neighbouring ranges"));
     }
     for (index, line) in map.iter().enumerate() {
         let place = format!("{at}[{index}]");
         if line.size == 0 {
-            return Err(Error::new(format!("{place}.size"), "is 0"));
+            return Err(
+                Error::new(format!("{place}.size"), "is 0").hint("write how many ids, or remove the entry")
+            );
         }
         let end = |first: u32| first.checked_add(line.size - 1);
         if end(line.container_id).is_none() || end(line.host_id).is_none() {
-            return Err(Error::new(place, "goes beyond the largest id"));
+            return Err(Error::new(place, "goes beyond the largest id").hint("the largest is 4294967294"));
         }
         let overlaps = |a: u32, b: u32, other: &IdMapping| {
             a - b.min(a) < other.size && b <= a || b - a.min(b) < line.size && a <= b
@@ -62,7 +65,8 @@ fn check(at: &str, map: &[IdMapping]) -> Result<(), Error> {
             if overlaps(line.container_id, other.container_id, other)
                 || overlaps(line.host_id, other.host_id, other)
             {
-                return Err(Error::new(place, "overlaps an earlier entry"));
+                return Err(Error::new(place, "overlaps an earlier entry")
+                    .hint("each id may be mapped once, inside and outside"));
             }
         }
     }

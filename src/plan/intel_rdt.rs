@@ -71,7 +71,8 @@ pub fn schemata(rdt: &IntelRdt, at: &str) -> Result<Vec<String>, Error> {
         one_line(&format!("schemata[{index}]"), line)?;
     }
     if mem_bw.as_ref().is_some_and(|line| !line.is_empty() && !line.starts_with("MB:")) {
-        return Err(Error::new(format!("{at}.memBwSchema"), "does not start with \"MB:\""));
+        return Err(Error::new(format!("{at}.memBwSchema"), "does not start with \"MB:\"")
+            .hint("write other resources into schemata[]"));
     }
     // Bandwidth that was given in both comes from memBwSchema.
     let l3_cache = l3_cache.iter().filter(|line| mem_bw.is_none() || !line.starts_with("MB:"));

@@ -82,7 +82,7 @@ fn below_memory(swap: i64, limit: i64) -> Values {
 pub(super) fn swappiness(swappiness: Option<u64>) -> Values {
     match swappiness? {
         percent @ 0..=100 => one(percent),
-        other => refuse(format!("{other} is not in the range 0 to 100"), ""),
+        other => refuse(format!("is {other}"), "write 0 to 100"),
     }
 }
 
@@ -119,7 +119,7 @@ pub(super) fn list(list: Option<&String>) -> Values {
 pub(super) fn idle(cpu: &Cpu) -> Values {
     match cpu.idle? {
         idle @ 0..=1 => one(idle),
-        other => refuse(format!("{other} is neither 0 nor 1"), ""),
+        other => refuse(format!("is {other}"), "write 0 or 1"),
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn shares(cpu: &Cpu) -> Values {
         0 => None,
         _ if cpu.idle == Some(1) => None,
         shares @ 2..=262_144 => one(shares),
-        other => refuse(format!("{other} is not in the range 2 to 262144"), ""),
+        other => refuse(format!("is {other}"), "write 2 to 262144"),
     }
 }
 
@@ -176,7 +176,7 @@ pub(super) fn io_weight(weight: Option<u16>) -> Values {
     match weight? {
         0 => None,
         weight @ 10..=1000 => one(weight),
-        other => refuse(format!("{other} is not in the range 10 to 1000"), ""),
+        other => refuse(format!("is {other}"), "write 10 to 1000"),
     }
 }
 
@@ -219,7 +219,10 @@ pub(super) fn rates(devices: &[ThrottleDevice], key: &str) -> Values {
 
 fn device_number(major: i64, minor: i64) -> Result<String, Refusal> {
     if major < 0 || minor < 0 {
-        return Err(Refusal { why: format!("{major}:{minor} is no device"), hint: "" });
+        return Err(Refusal {
+            why: format!("{major}:{minor} is no device"),
+            hint: "ls -l shows both numbers",
+        });
     }
     Ok(format!("{major}:{minor}"))
 }
@@ -247,7 +250,10 @@ pub(super) fn rdma<'a>(devices: impl Iterator<Item = (&'a String, &'a Rdma)>) ->
 /// A name that would otherwise break the line that it is written in.
 fn word(name: &str) -> Result<&str, Refusal> {
     if name.is_empty() || name.contains(char::is_whitespace) {
-        return Err(Refusal { why: format!("{name:?} is no device name"), hint: "" });
+        return Err(Refusal {
+            why: format!("{name:?} is no device name"),
+            hint: "write a name without blanks",
+        });
     }
     Ok(name)
 }

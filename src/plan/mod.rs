@@ -18,6 +18,7 @@ mod namespaces;
 mod net_devices;
 mod op;
 mod options;
+mod print;
 mod process;
 mod rootfs;
 mod schedule;

@@ -169,25 +169,55 @@ pub struct Idmap {
 impl fmt::Display for NewFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mount {} on {}{}", self.fs, self.target, self.attrs)?;
-        for param in &self.params {
-            match param {
-                Param::Flag(key) => write!(f, " {key}")?,
-                Param::Pair(key, value) => write!(f, " {key}={value}")?,
-            }
+        self.params.iter().try_for_each(|param| write!(f, " {param}"))?;
+        if self.copy_up {
+            f.write_str(" with a copy of what it covers")?;
         }
-        Ok(())
+        if let Some(slot) = self.idmap {
+            write!(f, " idmapped (slot {slot})")?;
+        }
+        propagation(&self.propagation, f)
+    }
+}
+
+impl fmt::Display for Param {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(key) => write!(f, "{key}"),
+            Self::Pair(key, value) => write!(f, "{key}={value}"),
+        }
     }
 }
 
 impl fmt::Display for Attach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bind {} on {} (slot {})", self.source, self.target, self.slot)
+        write!(f, "bind {} on {} (slot {})", self.source, self.target, self.slot)?;
+        propagation(&self.propagation, f)
     }
 }
 
 impl fmt::Display for Remount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "remount {}{}", self.target, self.attrs)
+        write!(f, "remount {}{}", self.target, self.attrs)?;
+        self.params.iter().try_for_each(|param| write!(f, " {param}"))?;
+        propagation(&self.propagation, f)
+    }
+}
+
+fn propagation(changes: &[PropagationChange], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    changes.iter().try_for_each(|change| write!(f, " {change}"))
+}
+
+impl fmt::Display for PropagationChange {
+    /// As an option of mount(8).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            libc::MS_SHARED => "shared",
+            libc::MS_SLAVE => "slave",
+            libc::MS_UNBINDABLE => "unbindable",
+            _ => "private",
+        };
+        write!(f, "{}{kind}", if self.recursive { "r" } else { "" })
     }
 }
 
@@ -212,7 +242,12 @@ impl fmt::Display for Open {
         match self {
             Self::Tree(tree) => {
                 let deep = if tree.recursive { " and below" } else { "" };
-                write!(f, "clone tree {}{deep}{}", tree.source.display(), tree.attrs)
+                write!(f, "clone tree {}{deep}{}", tree.source.display(), tree.attrs)?;
+                match tree.idmap {
+                    None => Ok(()),
+                    Some(Idmap { user_ns: None, .. }) => f.write_str(" idmapped as the container"),
+                    Some(Idmap { user_ns: Some(slot), .. }) => write!(f, " idmapped (slot {slot})"),
+                }
             }
             Self::Namespace { kind, path, .. } => {
                 write!(f, "open {} namespace {}", kind.name(), path.display())

@@ -101,7 +101,8 @@ fn check_proc(at: &str, mount: &Mount, target: &Target) -> Result<(), Error> {
     }
     let own_type = matches!(mount.kind.as_deref(), Some("proc" | "bind" | "none") | None);
     if path == "proc" && !own_type {
-        return Err(Error::new(format!("{at}.type"), "only a procfs may be mounted on /proc"));
+        return Err(Error::new(format!("{at}.type"), "only a procfs may be mounted on /proc")
+            .hint("write \"proc\", or bind a procfs"));
     }
     Ok(())
 }
@@ -127,7 +128,8 @@ fn bind(
             .hint("remove it, or give the mount a filesystem type"));
     }
     if options.copy_up {
-        return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs, not for bind mounts"));
+        return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs, not for bind mounts")
+            .hint("remove it, or write the type \"tmpfs\""));
     }
     let idmap = idmap(cx, at, mount, options.idmap, out)?;
     let must_be_proc = target.path.to_bytes() == b"proc";
@@ -199,7 +201,8 @@ fn new_fs(
     let keep_proc =
         fs == "proc" && target.path.to_bytes() == b"proc" && options.attrs.set & libc::MOUNT_ATTR_RDONLY == 0;
     if options.copy_up && fs != "tmpfs" {
-        return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs only"));
+        return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs only")
+            .hint("remove it, or write the type \"tmpfs\""));
     }
     let mut params = superblock(&options);
     // One superblock serves all mounts of these types in a namespace, so read-only belongs to the mount alone there.
@@ -274,7 +277,8 @@ fn cgroup(
             );
             return Ok(());
         }
-        return Err(Error::new(at, "this host has no cgroup v2 hierarchy to mount"));
+        return Err(Error::new(format!("{at}.type"), "this host has no cgroup v2 hierarchy to mount")
+            .hint("write the type \"cgroup\", which shows what the host has"));
     }
     cgroup_v1(cx, at, target, &options, namespaced, out)
 }

@@ -75,10 +75,12 @@ fn check(spec: &Spec) -> Result<(), Error> {
     for (index, ns) in linux.namespaces.iter().enumerate() {
         let at = format!("linux.namespaces[{index}]");
         if linux.namespaces[..index].iter().any(|earlier| earlier.kind == ns.kind) {
-            return Err(Error::new(format!("{at}.type"), format!("{} is listed twice", ns.kind.name())));
+            return Err(Error::new(format!("{at}.type"), format!("{} is listed twice", ns.kind.name()))
+                .hint("a process is in one namespace of each kind: keep one of the two"));
         }
         if ns.path.as_ref().is_some_and(|path| !path.is_absolute()) {
-            return Err(Error::new(format!("{at}.path"), "is not an absolute path"));
+            return Err(Error::new(format!("{at}.path"), "is not an absolute path")
+                .hint("write /proc/PID/ns/NAME or the file that the namespace is bound to"));
         }
     }
     let find = |kind| linux.namespaces.iter().find(|ns| ns.kind == kind);
@@ -109,7 +111,8 @@ fn time_offsets(spec: &Spec) -> Result<Text, Error> {
             );
         }
         if offset.nanosecs > 999_999_999 {
-            return Err(Error::new(format!("{at}.nanosecs"), "is above 999999999"));
+            return Err(Error::new(format!("{at}.nanosecs"), "is above 999999999")
+                .hint("put whole seconds into secs"));
         }
         lines += &format!("{clock} {} {}\n", offset.secs, offset.nanosecs);
     }
@@ -139,7 +142,9 @@ pub(super) fn names(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         None | Some("") => Ok(None),
         Some(_) if !own_uts => Err(Error::new(at, "is set without a UTS namespace")
             .hint("add {\"type\": \"uts\"} to linux.namespaces")),
-        Some(name) if name.len() > 64 => Err(Error::new(at, "is longer than 64 bytes")),
+        Some(name) if name.len() > 64 => {
+            Err(Error::new(at, "is longer than 64 bytes").hint("the kernel takes no more"))
+        }
         Some(name) => Text::new(at, name).map(Some),
     };
     if let Some(name) = named("hostname", &spec.hostname)? {

@@ -55,7 +55,9 @@ pub(super) fn compile(spec: &Spec) -> Result<Vec<NetDevicePlan>, Error> {
 
 /// What the kernel takes for a name (dev_valid_name, dev_alloc_name), found out before anything is moved.
 fn check(at: &str, name: &str, template: bool) -> Result<(), Error> {
-    let refuse = |why: &str| Err(Error::new(at, format!("{name:?} is no name of an interface: {why}")));
+    let refuse = |why: &str| {
+        Err(Error::new(at, format!("{name:?} is no name of an interface: {why}")).hint("see ip link"))
+    };
     if name.len() > LONGEST_NAME {
         return refuse("it is longer than 15 bytes");
     }

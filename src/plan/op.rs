@@ -3,8 +3,6 @@
 //! Each is total: nothing is looked up, decided or formatted when it runs. A failing step is reported by its index,
 //! and the runtime, which owns the plan, prints it.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use super::mount::{Attach, NewFs, PropagationChange, Remount, Target};
@@ -300,99 +298,4 @@ pub struct RlimitPlan {
     pub soft: u64,
     /// Ceiling.
     pub hard: u64,
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Undumpable => f.write_str("become undumpable"),
-            Self::JoinContainer { flags } => write!(f, "join the container's namespaces {flags:#x}"),
-            Self::AwaitGo => f.write_str("wait for the runtime's go"),
-            Self::JoinNamespace { kind, slot } => write!(f, "join {} namespace (slot {slot})", kind.name()),
-            Self::NewTimeNamespace { offsets } => {
-                write!(f, "new time namespace, offsets {:?}", offsets.to_string())
-            }
-            Self::Fork { .. } => f.write_str("fork into the new namespaces"),
-            Self::BecomeRoot { .. } => f.write_str("become root of the user namespace"),
-            Self::JoinCgroups => f.write_str("join v1 cgroups"),
-            Self::NewCgroupNamespace => f.write_str("new cgroup namespace"),
-            Self::NewSession => f.write_str("new session"),
-            Self::NewKeyring { name } => write!(f, "new session keyring {name}"),
-            Self::LoopbackUp => f.write_str("bring the loopback interface up"),
-            Self::IsolateMounts => f.write_str("isolate the mounts from the host's"),
-            Self::EnterRoot { slot, .. } => write!(f, "enter the root filesystem (slot {slot})"),
-            Self::NewFs(fs) => fs.fmt(f),
-            Self::Attach(attach) => attach.fmt(f),
-            Self::Remount(remount) => remount.fmt(f),
-            Self::Symlink { path, to, .. } => write!(f, "symlink {path} -> {to}"),
-            Self::Device(node) => node.fmt(f),
-            Self::MakeDir { path } => write!(f, "make directory {path}"),
-            Self::AwaitHooks => f.write_str("wait for the runtime's hooks"),
-            Self::RunHooks { kind, hooks, .. } => write!(f, "run {} {kind} hooks", hooks.len()),
-            Self::PivotRoot => f.write_str("pivot into the root filesystem"),
-            Self::Chroot => f.write_str("chroot into the root filesystem"),
-            Self::Console(_) => f.write_str("set up the terminal"),
-            Self::RootPropagation { .. } => f.write_str("set the propagation of /"),
-            Self::ReadonlyRoot => f.write_str("make / read-only"),
-            Self::Hostname { name } => write!(f, "set hostname {name}"),
-            Self::Domainname { name } => write!(f, "set domainname {name}"),
-            Self::Sysctl { path, value } => write!(f, "set sysctl {path} = {value}"),
-            Self::Readonly { path } => write!(f, "make {path} read-only"),
-            Self::Mask { path, .. } => write!(f, "mask {path}"),
-            _ => self.fmt_process(f),
-        }
-    }
-}
-
-impl Op {
-    /// The second half of Display: what concerns the process rather than its surroundings.
-    fn fmt_process(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ExecLabel { file, label } => write!(f, "set {file} to {label}"),
-            Self::Scheduler(attr) => write!(f, "set scheduler policy {}, nice {}", attr.policy, attr.nice),
-            Self::IoPriority { value } => {
-                write!(f, "set I/O priority class {} level {}", value >> 13, value & 7)
-            }
-            Self::Affinity { mask } => write!(f, "set CPU affinity {mask:x?}"),
-            Self::MemoryPolicy { mode, nodes } => write!(f, "set memory policy {mode:#x}, nodes {nodes:x?}"),
-            Self::Personality { domain } => write!(f, "set personality {domain:#x}"),
-            Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
-            Self::Cwd { path } => write!(f, "change to {path}"),
-            Self::OwnStdio { uid } => write!(f, "give stdio to uid {uid}"),
-            Self::BoundingSet { drop } => write!(f, "drop {} bounding capabilities", drop.len()),
-            Self::Identity(id) => write!(f, "become uid {} gid {}", id.uid, id.gid),
-            Self::CapSet(sets) => write!(
-                f,
-                "set capabilities effective {:#x} permitted {:#x} inheritable {:#x}",
-                sets.effective, sets.permitted, sets.inheritable
-            ),
-            Self::Ambient { raise } => write!(f, "raise {} ambient capabilities", raise.len()),
-            Self::NoNewPrivileges => f.write_str("set no_new_privs"),
-            Self::Home { uid } => write!(f, "look up the home directory of uid {uid}"),
-            Self::FindProgram => f.write_str("find the program"),
-            Self::Ready => f.write_str("report ready"),
-            Self::AwaitStart { .. } => f.write_str("wait for start"),
-            Self::Seccomp => f.write_str("load the seccomp filter"),
-            Self::Rlimit(limit) => write!(f, "set {} to {}:{}", limit.name, limit.soft, limit.hard),
-            Self::CloseDescriptors { first } => write!(f, "close descriptors from {first} on at exec"),
-            Self::Exec => f.write_str("execute the program"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for DeviceNode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.mode & libc::S_IFMT {
-            libc::S_IFBLK => 'b',
-            libc::S_IFIFO => 'p',
-            _ => 'c',
-        };
-        let Self { path, major, minor, .. } = self;
-        write!(f, "device {path} {kind} {major}:{minor} {:04o}", self.mode & 0o7777)?;
-        match &self.bind {
-            Some(source) => write!(f, " (bind {source})"),
-            None => Ok(()),
-        }
-    }
 }

@@ -174,7 +174,8 @@ pub(super) fn cwd(process: &Process) -> Result<Target, Error> {
     if process.cwd.is_absolute() {
         return target("process.cwd", &process.cwd);
     }
-    Err(Error::new("process.cwd", format!("{:?} is not an absolute path", process.cwd.display())))
+    Err(Error::new("process.cwd", format!("{:?} is not an absolute path", process.cwd.display()))
+        .hint("begin it with /"))
 }
 
 /// argv, environment and the places to look for the program.
@@ -185,7 +186,8 @@ pub(super) fn program(process: &Process, extra_env: &[String]) -> Result<Program
     let mut env: Vec<(&str, &String)> = Vec::with_capacity(process.env.len() + extra_env.len());
     for (index, entry) in process.env.iter().chain(extra_env).enumerate() {
         let Some((key, _)) = entry.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Error::new(format!("process.env[{index}]"), format!("{entry:?} is not NAME=value")));
+            return Err(Error::new(format!("process.env[{index}]"), format!("{entry:?} is not NAME=value"))
+                .hint("write NAME= for an empty value, or remove the entry"));
         };
         match env.iter_mut().find(|(earlier, _)| *earlier == key) {
             Some(earlier) => earlier.1 = entry,
@@ -345,13 +347,15 @@ fn rlimits(limits: &[Rlimit], out: &mut Builder) -> Result<(), Error> {
         let at = format!("process.rlimits[{index}]");
         let (name, resource) = limit.kind.resource();
         if limits[..index].iter().any(|earlier| earlier.kind == limit.kind) {
-            return Err(Error::new(format!("{at}.type"), format!("{name} is listed twice")));
+            return Err(Error::new(format!("{at}.type"), format!("{name} is listed twice"))
+                .hint("keep one of the two"));
         }
         if limit.soft > limit.hard {
             return Err(Error::new(
                 format!("{at}.soft"),
                 format!("{} is above hard ({})", limit.soft, limit.hard),
-            ));
+            )
+            .hint("lower soft or raise hard"));
         }
         out.step(&at, Op::Rlimit(RlimitPlan { name, resource, soft: limit.soft, hard: limit.hard }));
     }

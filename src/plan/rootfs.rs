@@ -106,7 +106,7 @@ pub(super) fn devices(cx: &Context, out: &mut Builder) -> Result<(), Error> {
 
 fn node(at: &str, device: &Device, bind: bool) -> Result<DeviceNode, Error> {
     if !device.path.is_absolute() {
-        return Err(Error::new(format!("{at}.path"), "is not an absolute path"));
+        return Err(Error::new(format!("{at}.path"), "is not an absolute path").hint("begin it with /"));
     }
     let kind = match device.kind.as_str() {
         "c" | "u" => libc::S_IFCHR,
@@ -119,10 +119,11 @@ fn node(at: &str, device: &Device, bind: bool) -> Result<DeviceNode, Error> {
     };
     let number = |name: &str, value: Option<i64>| match value {
         None if kind == libc::S_IFIFO => Ok(0),
-        None => Err(Error::new(format!("{at}.{name}"), "is missing")),
-        Some(value) => {
-            u32::try_from(value).map_err(|_| Error::new(format!("{at}.{name}"), format!("is {value}")))
-        }
+        None => Err(Error::new(format!("{at}.{name}"), "is missing").hint("ls -l shows both numbers")),
+        Some(value) => u32::try_from(value).map_err(|_| {
+            Error::new(format!("{at}.{name}"), format!("{value} is no device number"))
+                .hint("ls -l shows both numbers")
+        }),
     };
     let mode = device.file_mode.unwrap_or(0o666);
     if mode & !(0o7777 | libc::S_IFMT) != 0 {
@@ -188,7 +189,7 @@ fn masks(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
 fn place(at: &str, path: &str) -> Result<Target, Error> {
     match Path::new(path).is_absolute() {
         true => target(at, Path::new(path)),
-        false => Err(Error::new(at, format!("{path:?} is not an absolute path"))),
+        false => Err(Error::new(at, format!("{path:?} is not an absolute path")).hint("begin it with /")),
     }
 }
 

@@ -73,7 +73,8 @@ fn scheduler_attr(scheduler: &Scheduler) -> Result<SchedAttr, Error> {
     }
     let deadline = [scheduler.runtime, scheduler.deadline, scheduler.period];
     if deadline.iter().any(|&value| value != 0) && scheduler.policy != SchedulerPolicy::Deadline {
-        return Err(Error::new(at("deadline"), "runtime, deadline and period are for SCHED_DEADLINE only"));
+        return Err(Error::new(at("deadline"), "runtime, deadline and period are for SCHED_DEADLINE only")
+            .hint("remove them, or change the policy"));
     }
     let flags = scheduler.flags.iter().fold(0, |flags, flag| {
         flags
@@ -92,8 +93,9 @@ fn scheduler_attr(scheduler: &Scheduler) -> Result<SchedAttr, Error> {
         policy,
         flags,
         nice: scheduler.nice,
-        priority: u32::try_from(scheduler.priority)
-            .map_err(|_| Error::new(at("priority"), format!("is {}", scheduler.priority)))?,
+        priority: u32::try_from(scheduler.priority).map_err(|_| {
+            Error::new(at("priority"), format!("is {}", scheduler.priority)).hint("write 1 to 99")
+        })?,
         runtime: scheduler.runtime,
         deadline: scheduler.deadline,
         period: scheduler.period,
@@ -116,7 +118,8 @@ fn memory_policy(policy: &MemoryPolicy, out: &mut Builder) -> Result<(), Error> 
         return Err(Error::new(
             "linux.memoryPolicy.flags",
             "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other",
-        ));
+        )
+        .hint("keep one of the two"));
     }
     let flags = policy.flags.iter().fold(0, |flags, flag| {
         flags
@@ -129,7 +132,8 @@ fn memory_policy(policy: &MemoryPolicy, out: &mut Builder) -> Result<(), Error> 
     let nodes = bit_list("linux.memoryPolicy.nodes", &policy.nodes, MAX_NODES)?;
     let takes_none = matches!(policy.mode, Default | Local);
     if takes_none && !nodes.is_empty() {
-        return Err(Error::new("linux.memoryPolicy.nodes", "must be empty for this mode"));
+        return Err(Error::new("linux.memoryPolicy.nodes", "must be empty for this mode")
+            .hint("remove it, or write a mode that takes nodes, as MPOL_BIND"));
     }
     if nodes.is_empty() && !takes_none && policy.mode != Preferred {
         return Err(

@@ -52,7 +52,7 @@ fn path(at: &str, name: &str) -> Result<String, Error> {
     if path.split('/').all(plain) {
         Ok(path)
     } else {
-        Err(Error::new(at, "is no name of a kernel parameter"))
+        Err(Error::new(at, "is no name of a kernel parameter").hint("write it as in sysctl -a"))
     }
 }
 
@@ -72,8 +72,11 @@ fn check_namespace(spec: &Spec, at: &str, path: &str) -> Result<(), Error> {
     };
     match spec.linux.namespaces.iter().any(|ns| ns.kind == owner) {
         true => Ok(()),
-        false => Err(Error::new(at, format!("needs a {} namespace of the container's own", owner.name()))
-            .hint(format!("add {{\"type\": \"{}\"}} to linux.namespaces", owner.name()))),
+        false => Err(Error::new(
+            at,
+            format!("belongs to the {} namespace, and the container has none of its own", owner.name()),
+        )
+        .hint(format!("add {{\"type\": \"{}\"}} to linux.namespaces", owner.name()))),
     }
 }
 

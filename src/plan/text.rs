@@ -15,7 +15,8 @@ pub struct Text(CString);
 impl Text {
     /// Takes a text from the document at the JSON path `at`, which must not hold NUL.
     pub fn new(at: &str, text: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        CString::new(text).map(Self).map_err(|_| Error::new(at, "contains a NUL character"))
+        let nul = |_| Error::new(at, "contains a NUL character").hint("the kernel would stop reading there");
+        CString::new(text).map(Self).map_err(nul)
     }
 
     /// The C string itself.

@@ -12,7 +12,8 @@ pub(super) fn document(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         return Err(Error::new(
             "linux.personality.flags",
             "is not empty, but the specification defines no flags",
-        ));
+        )
+        .hint("remove them"));
     }
     Ok(())
 }

@@ -11,31 +11,27 @@ use crate::sys::fd::{openat2, resolve};
 use crate::sys::{Errno, mount};
 
 impl Root {
-    /// Mounts a procfs that only we can reach, unless the container's own is at hand.
-    pub fn open_proc(&mut self) -> Result<(), Errno> {
-        if self.proc.is_none() {
-            let fs = mount::fsopen(c"proc")?;
-            mount::fs_create(fs.as_fd())?;
-            self.proc = Some(mount::fsmount(fs.as_fd(), libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV)?);
-        }
-        Ok(())
-    }
-
     /// Writes a kernel parameter.
-    pub fn write_sysctl(&self, path: &CStr, value: &CStr) -> Result<(), Errno> {
+    pub fn write_sysctl(&mut self, path: &CStr, value: &CStr) -> Result<(), Errno> {
         let sys = openat2(self.proc()?, c"sys", libc::O_PATH | libc::O_DIRECTORY, 0, STRICT)?;
         write(sys.as_fd(), path, value)
     }
 
     /// Writes a file of this process, as `attr/exec`.
-    pub fn write_self(&self, path: &CStr, value: &CStr) -> Result<(), Errno> {
+    pub fn write_self(&mut self, path: &CStr, value: &CStr) -> Result<(), Errno> {
         // thread-self is a link that the kernel makes, so this first step may follow it.
         let how = resolve::NO_XDEV;
         let myself = openat2(self.proc()?, c"thread-self", libc::O_PATH | libc::O_DIRECTORY, 0, how)?;
         write(myself.as_fd(), path, value)
     }
 
-    fn proc(&self) -> Result<BorrowedFd<'_>, Errno> {
+    /// The container's own procfs, if it is at hand, else one that only we can reach.
+    fn proc(&mut self) -> Result<BorrowedFd<'_>, Errno> {
+        if self.proc.is_none() {
+            let fs = mount::fsopen(c"proc")?;
+            mount::fs_create(fs.as_fd())?;
+            self.proc = Some(mount::fsmount(fs.as_fd(), libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV)?);
+        }
         self.proc.as_ref().map(AsFd::as_fd).ok_or(Errno::EBADF)
     }
 }

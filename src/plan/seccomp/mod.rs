@@ -102,7 +102,8 @@ impl SeccompPlan {
         let path = profile.listener_path.clone().filter(|path| !path.as_os_str().is_empty());
         let metadata = profile.listener_metadata.clone().unwrap_or_default();
         if path.is_none() && !metadata.is_empty() {
-            return Err(Error::new(format!("{at}.listenerMetadata"), "is set without listenerPath"));
+            return Err(Error::new(format!("{at}.listenerMetadata"), "is set without listenerPath")
+                .hint("name the agent's socket, or remove it"));
         }
         let mut plan = Self {
             default,
@@ -135,12 +136,12 @@ impl SeccompPlan {
 
     fn rule(&mut self, rule: &spec::SyscallRule, at: &str) -> Result<Rule, Error> {
         if rule.names.is_empty() {
-            return Err(Error::new(format!("{at}.names"), "names no system call"));
+            return Err(Error::new(format!("{at}.names"), "names no system call").hint("remove the rule"));
         }
         let mut calls = Vec::with_capacity(rule.names.len());
         for (i, name) in rule.names.iter().enumerate() {
             if name.is_empty() {
-                return Err(Error::new(format!("{at}.names[{i}]"), "is empty"));
+                return Err(Error::new(format!("{at}.names[{i}]"), "is empty").hint("remove the entry"));
             }
             match Syscall::named(name) {
                 Some(call) => calls.push(call),
@@ -153,7 +154,7 @@ impl SeccompPlan {
         let conditions = (rule.args.iter().enumerate())
             .map(|(i, arg)| condition(arg).ok_or_else(|| format!("{at}.args[{i}].index")))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|at| Error::new(at, "a system call has arguments 0 to 5"))?;
+            .map_err(|at| Error::new(at, "is above 5").hint("a system call has arguments 0 to 5"))?;
         Ok(Rule { calls, verdict, ways: ways(conditions) })
     }
 }
@@ -164,7 +165,8 @@ fn check_notify(rule: &spec::SyscallRule, has_listener: bool, at: &str) -> Resul
         return Ok(false);
     }
     if !has_listener {
-        return Err(Error::new(format!("{at}.action"), "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath"));
+        return Err(Error::new(format!("{at}.action"), "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath")
+            .hint("name the agent's socket, or change the action"));
     }
     match rule.names.iter().position(|name| NEEDED_BEFORE_THE_AGENT.contains(&name.as_str())) {
         Some(i) => Err(Error::new(
@@ -173,7 +175,8 @@ fn check_notify(rule: &spec::SyscallRule, has_listener: bool, at: &str) -> Resul
                 "the runtime needs {} to hand the listener over, so it cannot be notified",
                 rule.names[i]
             ),
-        )),
+        )
+        .hint("leave it out of the rule")),
         None => Ok(true),
     }
 }
@@ -191,7 +194,7 @@ fn verdict(action: Action, errno: Option<u32>, at: impl Fn() -> String) -> Resul
     let data = match errno {
         None => EPERM,
         Some(errno) if errno <= largest => u16::try_from(errno).unwrap_or(u16::MAX),
-        Some(_) => return Err(Error::new(at(), what)),
+        Some(errno) => return Err(Error::new(at(), format!("is {errno}")).hint(what)),
     };
     Ok(Verdict { action, data })
 }

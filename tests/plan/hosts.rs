@@ -1,0 +1,47 @@
+//! The hosts that plans are compiled for: every cgroup layout, with and without privilege.
+
+use hull::plan::{CgroupLayout, Hierarchy, HostFacts};
+
+/// CAP_CHOWN to CAP_CHECKPOINT_RESTORE.
+const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
+
+/// A host by name.
+pub fn named(name: &str) -> HostFacts {
+    let root = HostFacts { capabilities: ALL_CAPABILITIES, ..HostFacts::default() };
+    match name {
+        "none" => root,
+        "v1" => HostFacts { cgroups: v1(&["hugetlb"]), ..root },
+        "v2" => HostFacts { cgroups: v2(), ..root },
+        // As on Debian before 11: controllers on v1, but one of them handed to the unified hierarchy.
+        "hybrid" => {
+            let unified = Some(hierarchy("/sys/fs/cgroup/unified", "hugetlb", "/init.scope"));
+            HostFacts { cgroups: CgroupLayout { v2: unified, ..v1(&[]) }, ..root }
+        }
+        "labelled" => HostFacts { cgroups: v2(), apparmor: true, selinux: true, ..root },
+        "rdt" => HostFacts { cgroups: v2(), resctrl: Some("/sys/fs/resctrl".into()), ..root },
+        "rootless" => HostFacts { euid: 1000, egid: 1000, cgroups: v2(), ..HostFacts::default() },
+        // Root of a user namespace, as in a container or below rootlesskit.
+        "nested" => HostFacts { in_user_ns: true, cgroups: v2(), ..root },
+        name => panic!("no host is called {name}"),
+    }
+}
+
+fn v2() -> CgroupLayout {
+    let controllers = "cpuset cpu io memory hugetlb pids rdma";
+    CgroupLayout { v1: Vec::new(), v2: Some(hierarchy("/sys/fs/cgroup", controllers, "/user.slice/shell")) }
+}
+
+fn v1(more: &[&str]) -> CgroupLayout {
+    let mounts =
+        ["cpu cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer", "rdma", "name=systemd"];
+    let mount = |controllers: &&str| {
+        let dir = controllers.replace(' ', ",").replace("name=", "");
+        hierarchy(&format!("/sys/fs/cgroup/{dir}"), controllers, "/user")
+    };
+    CgroupLayout { v1: mounts.iter().chain(more).map(mount).collect(), v2: None }
+}
+
+fn hierarchy(mount: &str, controllers: &str, own: &str) -> Hierarchy {
+    let controllers = controllers.split(' ').map(str::to_owned).collect();
+    Hierarchy { controllers, mount: mount.into(), own: own.to_owned() }
+}
