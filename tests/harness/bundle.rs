@@ -28,7 +28,7 @@ impl Bundle {
         for made in ["bin", "dev", "etc", "proc", "sys", "tmp", "run"] {
             fs::create_dir_all(rootfs.join(made)).unwrap();
         }
-        fs::copy(guest::probe(), rootfs.join("probe")).unwrap();
+        install(&guest::probe(), &rootfs.join("probe"));
         fs::write(
             rootfs.join("etc/passwd"),
             "root:x:0:0::/root:/bin/sh\nguest:x:1000:1000::/home/guest:/bin/sh\n",
@@ -56,7 +56,7 @@ impl Bundle {
 
     /// Puts a static busybox at /bin/busybox with a link for each applet asked for.
     pub fn busybox(&self, applets: &[&str]) {
-        fs::copy("/bin/busybox", self.rootfs().join("bin/busybox")).unwrap();
+        install(Path::new("/bin/busybox"), &self.rootfs().join("bin/busybox"));
         for applet in applets {
             symlink("busybox", self.rootfs().join("bin").join(applet)).unwrap();
         }
@@ -96,6 +96,13 @@ impl Drop for Bundle {
             eprintln!("{} is kept, for something is still mounted there", dir.keep().display());
         }
     }
+}
+
+/// Copies a program, by cp(1): a descriptor of ours, open for writing, would be inherited by whatever another test
+/// forks at that moment, and make execve say "text file busy".
+pub fn install(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(copied.success(), "cp {} {}", from.display(), to.display());
 }
 
 /// What `spec` writes, with a program that ends by itself, a cgroup namespace and a writable root.

@@ -20,7 +20,7 @@ mod runtime;
 #[allow(unused_imports, reason = "each test binary uses its own part of the harness")]
 pub use self::{
     bad::{Bad, bad, check, without},
-    bundle::Bundle,
+    bundle::{Bundle, install},
     console::Console,
     container::Container,
     event::{Fifo, await_exit, readable},

@@ -160,8 +160,7 @@ fn programs_are_found_by_path() {
     let container =
         Container::new().args(&["guest", "print"]).set("/process/env", json!(["PATH=/none:/hidden"]));
     fs::create_dir(container.bundle.rootfs().join("hidden")).unwrap();
-    fs::copy(container.bundle.rootfs().join("probe"), container.bundle.rootfs().join("hidden/guest"))
-        .unwrap();
+    install(&container.bundle.rootfs().join("probe"), &container.bundle.rootfs().join("hidden/guest"));
     let world = container.world();
     assert_eq!(world["argv"], json!(["guest", "print"]));
     assert_eq!(world["exe"], "/hidden/guest");

@@ -239,7 +239,7 @@ fn root_on_a_mount_point() {
     for name in ["proc", "dev", "sys"] {
         fs::create_dir(source.join(name)).unwrap();
     }
-    fs::copy(container.bundle.rootfs().join("probe"), source.join("probe")).unwrap();
+    install(&container.bundle.rootfs().join("probe"), &source.join("probe"));
     let world = container.set("/root/path", json!("other")).world();
     let root = world["mounts"].as_array().unwrap().iter().find(|mount| mount["target"] == "/").unwrap();
     assert_eq!(root["type"], "tmpfs");
