@@ -73,6 +73,20 @@ pub enum Error {
     /// A terminal is taken by nobody.
     #[error("--console-socket: the container has no terminal")]
     NoTerminal,
+    /// Our own file cannot be looked at.
+    #[error("this program's own file: {0}")]
+    OwnBinary(sys::Error),
+    /// Our own file is writable, and neither way to run from another one works.
+    #[error("a container could overwrite this program: {overlay}; {copy}")]
+    Unsealed {
+        /// Why there is no overlay.
+        overlay: sys::Error,
+        /// Why there is no copy.
+        copy: sys::Error,
+    },
+    /// We were told that we run from a protected file, and do not.
+    #[error("a container could overwrite this program, although HULL_SEALED is set")]
+    StillUnsealed,
     /// A system call of the parent.
     #[error(transparent)]
     Sys(#[from] sys::Error),
@@ -103,6 +117,12 @@ impl Error {
             Self::NoProgram => "say in config.json what to run, and create the container anew".to_owned(),
             Self::NoConsole => "pass --console-socket, or use run without --detach".to_owned(),
             Self::NoTerminal => "set process.terminal to true, or drop the option".to_owned(),
+            Self::OwnBinary(_) => "/proc must be mounted".to_owned(),
+            Self::Unsealed { .. } => {
+                "install it where its caller cannot write, or let it use overlayfs or memfd_create(2)"
+                    .to_owned()
+            }
+            Self::StillUnsealed => "remove the variable from the environment".to_owned(),
             Self::Died { oom: true, .. } => "raise linux.resources.memory.limit".to_owned(),
             Self::Cgroup(err) => err.hint().unwrap_or_default(),
             _ => String::new(),

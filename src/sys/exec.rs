@@ -1,6 +1,7 @@
 //! execve(2) with arrays that are built beforehand, so that the last step allocates nothing.
 
 use std::ffi::{CStr, c_char};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::Errno;
 
@@ -49,6 +50,15 @@ pub fn close_range(first: u32, end: u32) {
     }
 }
 
+/// execveat(2): executes `name` in `dir`, or `dir` itself when the name is empty; returns only to report why it failed.
+pub fn execveat(dir: BorrowedFd, name: &CStr, argv: &CStrArray, envp: &CStrArray) -> Errno {
+    let (argv, envp) = (argv.pointers.as_ptr(), envp.pointers.as_ptr());
+    let flags = libc::AT_SYMLINK_NOFOLLOW | if name.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
+    // SAFETY: name is NUL-terminated; both arrays end in a null pointer and own NUL-terminated strings.
+    unsafe { libc::syscall(libc::SYS_execveat, dir.as_raw_fd(), name.as_ptr(), argv, envp, flags) };
+    Errno::last()
+}
+
 /// close_range(2) with CLOSE_RANGE_CLOEXEC (kernel 5.11): everything from `first` on closes at exec.
 pub fn close_from_on_exec(first: u32) -> Result<(), Errno> {
     // SAFETY: takes integers; nothing is closed now, so no owner is surprised.
@@ -61,6 +71,16 @@ pub fn may_execute(path: &CStr) -> Result<(), Errno> {
     // SAFETY: path is NUL-terminated.
     Errno::result(unsafe {
         libc::syscall(libc::SYS_faccessat2, libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS)
+    })
+    .map(drop)
+}
+
+/// faccessat2(2) with AT_EMPTY_PATH (kernel 5.8): whether the effective user may write the file behind `fd`.
+pub fn may_write(fd: BorrowedFd) -> Result<(), Errno> {
+    let flags = libc::AT_EACCESS | libc::AT_EMPTY_PATH;
+    // SAFETY: the path is NUL-terminated.
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_faccessat2, fd.as_raw_fd(), c"".as_ptr(), libc::W_OK, flags)
     })
     .map(drop)
 }

@@ -15,6 +15,7 @@ pub mod fd;
 pub mod file;
 pub mod heap;
 pub mod host;
+pub mod memfd;
 pub mod mount;
 pub mod net;
 pub mod sched;

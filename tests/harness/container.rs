@@ -33,6 +33,12 @@ impl Container {
         Self { bundle: Bundle::new(&cgroup), runtime: Runtime::new(), id, cgroup }
     }
 
+    /// Run by a copy of the runtime that no other test uses: `runtime` in the bundle.
+    pub fn with_own_binary(mut self) -> Self {
+        self.runtime.copy_to(self.bundle.join("runtime"));
+        self
+    }
+
     /// Changes the document.
     pub fn edit(mut self, change: impl FnOnce(&mut Value)) -> Self {
         change(&mut self.bundle.config);

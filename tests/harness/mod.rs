@@ -26,5 +26,5 @@ pub use self::{
     event::{Fifo, await_exit, readable},
     host::{ROOT_ALL, host_namespace},
     needs::*,
-    runtime::{Finished, Running, Runtime},
+    runtime::{Finished, Invocation, Running, Runtime},
 };

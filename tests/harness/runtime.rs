@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::bundle::install;
 use super::event::await_exit;
 
 /// Far above what any command needs, even on a loaded machine.
@@ -32,6 +33,17 @@ impl Runtime {
         let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_hull").into());
         let root = tempfile::Builder::new().prefix("hull-root-").tempdir().unwrap();
         Self { binary: binary.into(), root }
+    }
+
+    /// From now on the same runtime in a copy of its binary at `path`.
+    pub fn copy_to(&mut self, path: PathBuf) {
+        install(&self.binary, &path);
+        self.binary = path;
+    }
+
+    /// The binary.
+    pub fn binary(&self) -> &Path {
+        &self.binary
     }
 
     /// Where the runtime keeps its state.
