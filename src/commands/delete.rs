@@ -12,7 +12,7 @@ use crate::spec::{self, Spec};
 use crate::state::{self, Container, Status, Store};
 
 /// How long a killed process may take to die; one in uninterruptible sleep can take for ever.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Removes a stopped or created container; with `force` any, even an absent one.
 pub fn delete(store: &Store, id: &str, force: bool, log: &Log) -> Result<(), Cause> {

@@ -213,5 +213,6 @@ pub(super) fn send_pidfd(path: Option<&Path>, spawned: &Spawned) -> Result<(), C
     let what = || format!("--pidfd-socket {}", path.display());
     let stream = UnixStream::connect(path).map_err(Cause::io(what()))?;
     // A stream needs at least one byte to carry a descriptor.
-    Ok(socket::send_with_fd(stream.as_fd(), b"pidfd", spawned.pidfd()).during("sendmsg", what())?)
+    socket::send_with_fd(stream.as_fd(), b"pidfd", spawned.pidfd()).during("sendmsg", what())?;
+    Ok(())
 }

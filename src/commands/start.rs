@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-use super::launch;
+use super::{delete, launch};
 use crate::error::Cause;
 use crate::host;
 use crate::plan::{self, HookPlan};
@@ -30,6 +30,7 @@ pub(super) fn start(store: &Store, id: &str) -> Result<(), Cause> {
         if let Err(cause) = poststart(&container, &plan::poststart(&spec.hooks)?, container.record.pid) {
             if let Some(init) = container.init()? {
                 init.signal(libc::SIGKILL)?;
+                init.wait_death(delete::PATIENCE)?;
             }
             return Err(cause);
         }

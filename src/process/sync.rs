@@ -122,7 +122,7 @@ pub fn send(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
 
 /// Sends a packet with a number and a descriptor.
 pub fn send_fd(socket: BorrowedFd, kind: Kind, number: i32, fd: BorrowedFd) -> Result<(), Errno> {
-    socket::send_with_fd(socket, &header(kind, 0, number, 0), fd)
+    socket::send_with_fd(socket, &header(kind, 0, number, 0), fd).map(drop)
 }
 
 /// Reports a failed step.

@@ -1,13 +1,10 @@
 //! Hands the listener to the agent that serves notifications (config-linux.md, "Container Process State").
 
-use std::io::IoSlice;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use nix::sys::socket::{ControlMessage, MsgFlags, send, sendmsg};
-
-use crate::sys::{Context, Errno, Error};
+use crate::sys::{Context, Errno, Error, file, socket};
 
 /// Connects to the agent at `path`, sends it one container process state, and hangs up. The descriptor rides on the
 /// first message alone, whatever the length of the state.
@@ -15,22 +12,8 @@ pub fn hand_over(path: &Path, state: &[u8], listener: BorrowedFd) -> Result<(), 
     let agent = UnixStream::connect(path)
         .map_err(|err| err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
         .during("connect", path.display())?;
-    let fds = [listener.as_raw_fd()];
-    let mut rights: &[ControlMessage] = &[ControlMessage::ScmRights(&fds)];
-    let mut rest = state;
-    while !rest.is_empty() {
-        let sent = match rights {
-            [] => send(agent.as_raw_fd(), rest, MsgFlags::MSG_NOSIGNAL),
-            _ => {
-                sendmsg::<()>(agent.as_raw_fd(), &[IoSlice::new(rest)], rights, MsgFlags::MSG_NOSIGNAL, None)
-            }
-        };
-        match sent {
-            Ok(sent) => (rest, rights) = (&rest[sent..], &[]),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno).during("sendmsg", path.display()),
-        }
-    }
+    let sent = socket::send_with_fd(agent.as_fd(), state, listener).during("sendmsg", path.display())?;
+    file::write_all(&agent, &state[sent..]).during("write", path.display())?;
     Ok(())
 }
 

@@ -34,8 +34,8 @@ pub fn send_packet(socket: BorrowedFd, packet: &[u8]) -> Result<(), Errno> {
     send(socket.as_raw_fd(), packet, MsgFlags::MSG_NOSIGNAL).map(drop)
 }
 
-/// Sends one packet with a descriptor (SCM_RIGHTS).
-pub fn send_with_fd(socket: BorrowedFd, packet: &[u8], fd: BorrowedFd) -> Result<(), Errno> {
+/// Sends one packet with a descriptor (SCM_RIGHTS); returns how many bytes of it a stream took.
+pub fn send_with_fd(socket: BorrowedFd, packet: &[u8], fd: BorrowedFd) -> Result<usize, Errno> {
     let part = IoSlice::new(packet);
     let mut control = [0u64; 3];
     // SAFETY: msghdr is plain data, for which all zeroes is a valid value.
@@ -55,8 +55,9 @@ pub fn send_with_fd(socket: BorrowedFd, packet: &[u8], fd: BorrowedFd) -> Result
         libc::CMSG_DATA(message).cast::<RawFd>().write_unaligned(fd.as_raw_fd());
     }
     // SAFETY: header points to live buffers of the lengths it states.
-    Errno::result(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) })
-        .map(drop)
+    let sent =
+        Errno::result(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) })?;
+    usize::try_from(sent).map_err(|_| Errno::EINVAL)
 }
 
 /// Receives one packet and at most one descriptor; a length of 0 means that the other side is gone.
