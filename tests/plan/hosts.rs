@@ -17,6 +17,10 @@ pub fn named(name: &str) -> HostFacts {
             let unified = Some(hierarchy("/sys/fs/cgroup/unified", "hugetlb", "/init.scope"));
             HostFacts { cgroups: CgroupLayout { v2: unified, ..v1(&[]) }, ..root }
         }
+        "complete" => {
+            let cgroups = v1(&["hugetlb", "net_cls net_prio"]);
+            HostFacts { cgroups, apparmor: true, selinux: true, ..root }
+        }
         "labelled" => HostFacts { cgroups: v2(), apparmor: true, selinux: true, ..root },
         "rdt" => HostFacts { cgroups: v2(), resctrl: Some("/sys/fs/resctrl".into()), ..root },
         "rootless" => HostFacts { euid: 1000, egid: 1000, cgroups: v2(), ..HostFacts::default() },
