@@ -73,7 +73,7 @@ fn real_documents_are_read_alike() {
             .unwrap_or_else(|err| panic!("oci-spec refuses {name}: {err}"));
         let ours: Spec = spec::parse(Path::new(name), document.to_string().as_bytes()).unwrap();
         let mut found = Vec::new();
-        compare(String::new(), &whole(&ours), &serde_json::to_value(theirs).unwrap(), &mut found);
+        compare("", &whole(&ours), &serde_json::to_value(theirs).unwrap(), &mut found);
         assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
     }
 }
@@ -133,12 +133,12 @@ fn merge(document: &mut Value, patch: Value) {
     }
 }
 
-fn compare(at: String, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
+fn compare(at: &str, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
             let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
             keys.for_each(|key| {
-                compare(format!("{at}.{key}"), &ours[key.as_str()], &theirs[key.as_str()], found)
+                compare(&format!("{at}.{key}"), &ours[key.as_str()], &theirs[key.as_str()], found);
             });
         }
         // oci-spec keeps capabilities in a hash set.
@@ -148,7 +148,7 @@ fn compare(at: String, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
             }
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            (0..a.len()).for_each(|i| compare(format!("{at}[{i}]"), &a[i], &b[i], found));
+            (0..a.len()).for_each(|i| compare(&format!("{at}[{i}]"), &a[i], &b[i], found));
         }
         _ if ours == theirs || is_nothing(ours) && is_nothing(theirs) => {}
         _ => found.push(format!("{at}: {ours} and {theirs}")),
