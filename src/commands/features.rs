@@ -130,7 +130,7 @@ impl Linux {
                 flags: words::<spec::MemoryPolicyFlag>(),
             },
             mount_extensions: MountExtensions { idmap: Enabled { enabled: true } },
-            net_devices: Enabled { enabled: false },
+            net_devices: Enabled { enabled: true },
         }
     }
 }

@@ -119,7 +119,7 @@ fn time_offsets(spec: &Spec) -> Result<Text, Error> {
     Text::new("linux.timeOffsets", lines)
 }
 
-/// What comes once init sits in its cgroups: the cgroup namespace, session, keyring and loopback.
+/// What comes once init sits in its cgroups: the cgroup namespace, session, keyring and interfaces.
 pub(super) fn after_cgroups(spec: &Spec, request: &Request, out: &mut Builder) -> Result<(), Error> {
     let is_new = |kind| spec.linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.is_none());
     if is_new(NamespaceKind::Cgroup) {
@@ -131,6 +131,9 @@ pub(super) fn after_cgroups(spec: &Spec, request: &Request, out: &mut Builder) -
     }
     if is_new(NamespaceKind::Network) {
         out.step("", Op::LoopbackUp);
+    }
+    if !spec.linux.net_devices.is_empty() {
+        out.step("linux.netDevices", Op::AwaitNetDevices);
     }
     Ok(())
 }

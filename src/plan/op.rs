@@ -36,7 +36,7 @@ pub enum Op {
         /// CLONE_NEW* bits of the namespaces that differ from ours.
         flags: i32,
     },
-    /// Waits until the parent has done what only it can do from outside: id maps, idmapped mounts, interfaces.
+    /// Waits until the parent has done what only it can do from outside: id maps, idmapped mounts.
     AwaitGo,
     /// Joins an existing namespace.
     JoinNamespace {
@@ -73,6 +73,8 @@ pub enum Op {
     },
     /// Brings the loopback interface up.
     LoopbackUp,
+    /// Hands out our network namespace, and waits until the parent has moved interfaces into it.
+    AwaitNetDevices,
     /// Takes the mounts we inherited out of the host's propagation.
     IsolateMounts,
     /// Attaches the root filesystem and makes it the working directory.

@@ -42,6 +42,9 @@ impl fmt::Display for ParentPlan {
         if let Some(rdt) = &self.intel_rdt {
             writeln!(f, "  class of service {}", rdt.clos.display())?;
             rdt.schemata.iter().try_for_each(|schema| writeln!(f, "  write schemata = {schema:?}"))?;
+            if let Some(group) = &rdt.mon_group {
+                writeln!(f, "  monitoring group {}", group.display())?;
+            }
         }
         if let Some(devices) = &self.cgroup.devices {
             writeln!(f, "  devices: {devices}")?;
@@ -129,6 +132,7 @@ impl fmt::Display for Op {
             Self::NewSession => f.write_str("new session"),
             Self::NewKeyring { name } => write!(f, "new session keyring {name}"),
             Self::LoopbackUp => f.write_str("bring the loopback interface up"),
+            Self::AwaitNetDevices => f.write_str("wait for the network interfaces"),
             Self::IsolateMounts => f.write_str("isolate the mounts from the host's"),
             Self::EnterRoot { slot, path: None } => write!(f, "enter the root filesystem (slot {slot})"),
             Self::EnterRoot { slot, path: Some(path) } => {

@@ -19,6 +19,14 @@ pub enum Error {
         /// Why it failed.
         cause: sys::Error,
     },
+    /// An interface that cannot be moved.
+    #[error("{at}: {cause}")]
+    NetDevice {
+        /// JSON path.
+        at: String,
+        /// Why it failed.
+        cause: sys::Error,
+    },
     /// A step of init.
     #[error("{}{doing}: {}{}", prefix(at), explain(*errno), said_suffix(said))]
     Step {
@@ -104,6 +112,7 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::Open { cause, at, .. } => hint_open(at, cause.errno).to_owned(),
+            Self::NetDevice { cause, .. } => hint_net_device(cause.errno).to_owned(),
             Self::Step { op, errno, .. } => hint_step(op, *errno).to_owned(),
             Self::Program { errno, .. } => match errno {
                 Errno::ENOENT => {
@@ -141,6 +150,17 @@ fn hint_open(at: &str, errno: Errno) -> &'static str {
         Errno::EINVAL if at.starts_with("mounts") => {
             "is the source's filesystem able to do this (unbindable, no idmapping)?"
         }
+        _ => "",
+    }
+}
+
+fn hint_net_device(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENODEV => "the runtime's network namespace has no interface of that name",
+        Errno::EEXIST => "the container's network namespace has an interface of that name: choose another",
+        Errno::EBUSY => "the interfaces are there already: leave them out, or join another namespace",
+        Errno::EINVAL => "some interfaces, such as lo, cannot leave their network namespace",
+        Errno::EPERM => "moving an interface needs CAP_NET_ADMIN in both network namespaces",
         _ => "",
     }
 }

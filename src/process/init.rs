@@ -17,7 +17,7 @@ use crate::rootfs::Root;
 use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
 use crate::sys::exec::{close_from_on_exec, close_range};
-use crate::sys::{self, Errno, cred, fd, net, sched, seccomp, signal, socket};
+use crate::sys::{self, Errno, cred, fd, net, netlink, sched, seccomp, signal, socket};
 
 /// Everything init may touch.
 pub(super) struct Init<'p> {
@@ -113,6 +113,11 @@ impl<'p> Init<'p> {
     fn apply(&mut self, op: &Op, why: &mut Why) -> Result<(), Errno> {
         match op {
             Op::AwaitGo => sync::expect(self.socket.as_fd(), Kind::Go),
+            Op::AwaitNetDevices => {
+                let netns = netlink::own_netns()?;
+                sync::send_fd(self.socket.as_fd(), Kind::NetNs, 0, netns.as_fd())?;
+                sync::expect(self.socket.as_fd(), Kind::Go)
+            }
             Op::AwaitHooks => {
                 sync::send(self.socket.as_fd(), Kind::Hooks)?;
                 sync::expect(self.socket.as_fd(), Kind::HooksDone)

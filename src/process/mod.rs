@@ -7,6 +7,7 @@ pub mod hooks;
 mod idmaps;
 mod image;
 mod init;
+mod net_devices;
 mod passwd;
 pub mod seal;
 mod slots;

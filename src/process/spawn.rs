@@ -5,11 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::hooks::{self, Outcome, Prepared, Setting};
 use super::image::Image;
 use super::init::{ANY_PID, HookState, Init};
+use super::net_devices::Moved;
 use super::slots::{self, Sockets};
 use super::sync::{self, Kind, Packet, Text};
 use super::{Error, idmaps};
 use crate::cgroups::Cgroup;
-use crate::plan::{ChildPlan, ExecPlan, HookPlan, Op, Open, ParentPlan, Plan, SeccompPlan, Step};
+use crate::plan::{
+    ChildPlan, ExecPlan, HookPlan, NetDevicePlan, Op, Open, ParentPlan, Plan, SeccompPlan, Step,
+};
 use crate::rootfs::{Root, capture};
 use crate::seccomp::{self, notify};
 use crate::sys::clone::{Clone, Exit, clone3, pidfd_send_signal, setns, wait_pidfd};
@@ -62,6 +65,7 @@ pub struct Spawned {
     pid: i32,
     pidfd: OwnedFd,
     socket: OwnedFd,
+    interfaces: Option<Moved>,
     committed: bool,
 }
 
@@ -92,15 +96,20 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
         clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd))
     })?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
-    let mut spawned = Spawned { pid, pidfd, socket, committed: false };
+    let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
     if matches!(plan.child.steps.first(), Some(Step { op: Op::AwaitGo, .. })) {
         prepare_from_outside(&plan.parent, &init.slots, pid)?;
         spawned.say(Kind::Go)?;
     }
     drop(init);
-    let asked =
-        Asked { hooks: &plan.parent.create_hooks, dir: bundle, seccomp: plan.parent.seccomp.as_ref(), state };
+    let asked = Asked {
+        interfaces: &plan.parent.net_devices,
+        hooks: &plan.parent.create_hooks,
+        dir: bundle,
+        seccomp: plan.parent.seccomp.as_ref(),
+        state,
+    };
     spawned.converse(&plan.child, &asked, cgroup)?;
     Ok(spawned)
 }
@@ -128,9 +137,9 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
     let cloned = in_pid_namespace(Some(container), || clone3(0, born_in.as_ref().map(AsFd::as_fd)))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     drop(init);
-    let mut spawned = Spawned { pid, pidfd, socket, committed: false };
+    let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     adjust_oom_score(pid, plan.oom_score_adj)?;
-    let asked = Asked { hooks: &[], dir: c"/", seccomp: plan.seccomp.as_ref(), state };
+    let asked = Asked { interfaces: &[], hooks: &[], dir: c"/", seccomp: plan.seccomp.as_ref(), state };
     spawned.converse(&plan.child, &asked, cgroup)?;
     Ok(spawned)
 }
@@ -185,6 +194,7 @@ fn prepare_from_outside(plan: &ParentPlan, slots: &[Option<OwnedFd>], pid: i32) 
 
 /// What init may ask of us on its way.
 struct Asked<'a> {
+    interfaces: &'a [NetDevicePlan],
     hooks: &'a [(&'static str, HookPlan)],
     dir: &'a std::ffi::CStr,
     seccomp: Option<&'a SeccompPlan>,
@@ -213,6 +223,11 @@ impl Spawned {
             match packet.kind {
                 Kind::Ready => return Ok(()),
                 Kind::Fail => return Err(failure(child, &packet)),
+                Kind::NetNs => {
+                    let netns = packet.fd.ok_or(Error::Protocol)?;
+                    self.interfaces = Some(Moved::into(netns, asked.interfaces)?);
+                    self.say(Kind::Go)?;
+                }
                 Kind::Hooks => {
                     run_hooks(
                         asked.hooks.iter().map(|(_, hook)| hook),
@@ -253,6 +268,9 @@ impl Spawned {
     pub fn commit(&mut self) -> Result<(), Error> {
         self.say(Kind::Commit)?;
         self.committed = true;
+        if let Some(interfaces) = self.interfaces.take() {
+            interfaces.keep();
+        }
         Ok(())
     }
 

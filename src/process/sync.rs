@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! runtime                         init
-//!    ───────────── Go ─────────────►   id maps, idmapped mounts and interfaces are done
+//!    ───────────── Go ─────────────►   id maps, idmapped mounts or interfaces are done
 //!    ◄─────────── Forked + pidfd ───   init is another process now (joined user namespaces only)
 //!    ───────────── Go ─────────────►   and the runtime knows it
+//!    ◄─────────── NetNs + fd ───────   the network namespace stands: interfaces may be moved in; the answer is Go
 //!    ◄─────────── Hooks ────────────   namespaces and mounts stand: prestart and createRuntime may run
 //!    ───────────── HooksDone ──────►
 //!    ◄─────────── Listener + fd ────   seccomp notifications
@@ -30,6 +31,8 @@ pub enum Kind {
     Go = 1,
     /// Init: I am this process now.
     Forked,
+    /// Init: move the interfaces into this network namespace.
+    NetNs,
     /// Init: run the hooks.
     Hooks,
     /// Runtime: they succeeded.
@@ -47,9 +50,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Go,
         Self::Forked,
+        Self::NetNs,
         Self::Hooks,
         Self::HooksDone,
         Self::Listener,

@@ -18,6 +18,7 @@ pub mod host;
 pub mod memfd;
 pub mod mount;
 pub mod net;
+pub mod netlink;
 pub mod sched;
 pub mod seccomp;
 pub mod signal;

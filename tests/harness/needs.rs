@@ -73,6 +73,12 @@ pub fn cgroup2(controller: &str) -> Need {
     when(offered, &format!("needs the controller {controller} of a pure cgroup2 host"))
 }
 
+/// ip(8), with JSON.
+pub fn iproute2() -> Need {
+    let there = std::process::Command::new("ip").args(["-json", "link"]).output();
+    when(there.is_ok_and(|done| done.status.success()), "needs iproute2")
+}
+
 /// A static busybox, for a shell in the container.
 pub fn busybox() -> Need {
     when(fs::metadata("/bin/busybox").is_ok(), "needs busybox-static")

@@ -24,6 +24,7 @@ mod limits;
 mod listing;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod own_binary;
 mod process;
 mod rootfs;

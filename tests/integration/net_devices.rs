@@ -1,0 +1,189 @@
+//! Interfaces that move into the container (config-linux.md, "Network Devices"), in a private network namespace so
+//! that the host's stay where they are.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+/// Runs a test on a thread with a network namespace of its own, which all its children share.
+fn in_private_network(test: fn()) {
+    let thread = std::thread::spawn(move || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        test();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// `ip -json ...`; an empty answer is null.
+#[track_caller]
+fn ip(args: &str) -> Value {
+    output(Command::new("ip").arg("-json").args(args.split(' ')))
+}
+
+/// The same in the network namespace of a process.
+#[track_caller]
+fn ip_in(pid: i32, args: &str) -> Value {
+    let netns = format!("--net=/proc/{pid}/ns/net");
+    output(Command::new("nsenter").args([netns.as_str(), "ip", "-json"]).args(args.split(' ')))
+}
+
+#[track_caller]
+fn output(command: &mut Command) -> Value {
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap_or_default()
+}
+
+/// An interface, as one end of a veth pair.
+fn add(name: &str) {
+    ip(&format!("link add {name} mtu 1400 address 02:00:00:00:00:07 type veth peer name of-{name}"));
+}
+
+/// An interface with addresses of every kind: those to keep, and those to lose.
+fn add_with_addresses(name: &str) {
+    add(name);
+    ip(&format!("addr add 192.0.2.7/24 brd 192.0.2.255 dev {name}"));
+    ip(&format!("addr add 198.51.100.1 peer 198.51.100.2/32 dev {name}"));
+    ip(&format!("addr add 2001:db8::7/64 dev {name} nodad noprefixroute"));
+    ip(&format!("addr add 203.0.113.9/24 dev {name} valid_lft 3000 preferred_lft 3000"));
+    ip(&format!("addr add 100.64.0.7/24 dev {name} scope link"));
+    ip(&format!("link set {name} up"));
+}
+
+/// Its addresses, but those that the kernel makes by itself, as sorted `local/prefix`.
+fn addresses(link: &Value) -> Vec<String> {
+    let infos = link["addr_info"].as_array().unwrap().iter();
+    let text = |info: &Value| format!("{}/{}", info["local"].as_str().unwrap(), info["prefixlen"]);
+    let mut all: Vec<String> = infos.map(text).filter(|address| !address.starts_with("fe80:")).collect();
+    all.sort();
+    all
+}
+
+/// An interface is up, with its mtu, hardware address and lasting global addresses, and gone from the host.
+#[test]
+fn moved_and_renamed() {
+    needs!(root, iproute2);
+    in_private_network(|| {
+        add_with_addresses("veth7");
+        let container =
+            Container::new().set("/linux/netDevices", json!({ "veth7": { "name": "data0" } })).sleeping();
+        let links = ip_in(container.pid(), "addr");
+        let link = links.as_array().unwrap().iter().find(|link| link["ifname"] == "data0").unwrap();
+        assert_eq!((&link["mtu"], &link["address"]), (&json!(1400), &json!("02:00:00:00:00:07")));
+        assert!(link["flags"].as_array().unwrap().contains(&json!("UP")), "{link}");
+        assert_eq!(addresses(link), ["192.0.2.7/24", "198.51.100.1/32", "2001:db8::7/64"]);
+        let info = |local: &str| {
+            link["addr_info"].as_array().unwrap().iter().find(|info| info["local"] == local).unwrap()
+        };
+        assert_eq!(info("192.0.2.7")["broadcast"], "192.0.2.255");
+        assert_eq!(info("198.51.100.1")["address"], "198.51.100.2");
+        assert_eq!(info("2001:db8::7")["noprefixroute"], true);
+        let host = ip("link");
+        let names: Vec<_> = host.as_array().unwrap().iter().map(|link| &link["ifname"]).collect();
+        assert_eq!(names, ["lo", "of-veth7"]);
+    });
+}
+
+/// A template is filled in by the kernel; without a name the interface keeps its own.
+#[test]
+fn names() {
+    needs!(root, iproute2);
+    in_private_network(|| {
+        for name in ["veth7", "veth8", "eth0"] {
+            add(name);
+        }
+        let devices = json!({ "veth7": { "name": "eth%d" }, "veth8": {}, "eth0": { "name": "eth%d" } });
+        let world = Container::new().set("/linux/netDevices", devices).world();
+        let interfaces = world["interfaces"].as_object().unwrap();
+        let names: Vec<&str> = interfaces.keys().map(String::as_str).collect();
+        assert_eq!(names.iter().filter(|name| name.starts_with("eth")).count(), 2, "{names:?}");
+        assert_eq!(names.len(), 4, "{names:?}");
+        assert!(interfaces["lo"]["up"] == true && interfaces["veth8"]["up"] == true);
+    });
+}
+
+/// A new user namespace does not stand in the way.
+#[test]
+fn user_namespaces() {
+    needs!(root, iproute2, user_ns);
+    in_private_network(|| {
+        add_with_addresses("veth7");
+        let devices = json!({ "veth7": {} });
+        let world = Container::new().user_namespace().set("/linux/netDevices", devices).world();
+        let addresses = world["interfaces"]["veth7"]["addresses"].as_array().unwrap();
+        assert!(addresses.contains(&json!("2001:db8::7")), "{addresses:?}");
+    });
+}
+
+/// Joined network namespaces get interfaces too, under names that are free there.
+#[test]
+fn joined_namespaces() {
+    needs!(root, iproute2);
+    in_private_network(|| {
+        let owner = Container::new().sleeping();
+        add("veth7");
+        ip_in(owner.pid(), "link add taken0 type veth peer name of-taken0");
+        let join = |name: &str| {
+            Container::new().without_namespace("network").edit(|config| {
+                let path = format!("/proc/{}/ns/net", owner.pid());
+                let network = json!({ "type": "network", "path": path });
+                config["linux"]["namespaces"].as_array_mut().unwrap().push(network);
+                config["linux"]["netDevices"] = json!({ "veth7": { "name": name } });
+            })
+        };
+        let refused = join("taken0");
+        refused.create(&[]).refuses(&["linux.netDevices.veth7", "taken0"]).exits(1);
+        refused.assert_clean();
+        ip("link show veth7");
+        assert_eq!(join("free0").world()["interfaces"]["free0"]["up"], true);
+        ip_in(owner.pid(), "link show free0");
+    });
+}
+
+/// The runtime's own network namespace, as a path, is nowhere to move to.
+#[test]
+fn own_namespace() {
+    needs!(root, iproute2);
+    in_private_network(|| {
+        add("veth7");
+        let path = format!("/proc/{}/task/{}/ns/net", std::process::id(), nix::unistd::gettid());
+        let container = Container::new().without_namespace("network").edit(|config| {
+            let network = json!({ "type": "network", "path": path });
+            config["linux"]["namespaces"].as_array_mut().unwrap().push(network);
+            config["linux"]["netDevices"] = json!({ "veth7": { "name": "other0" } });
+            config["mounts"].as_array_mut().unwrap().retain(|mount| mount["type"] != "sysfs");
+        });
+        container.create(&[]).refuses(&["linux.netDevices"]).exits(1);
+        ip("link show veth7");
+    });
+}
+
+/// Whatever fails after an interface was moved, the host gets it back as it was.
+#[test]
+fn failures_leave_the_interface_on_the_host() {
+    needs!(root, iproute2);
+    in_private_network(|| {
+        add_with_addresses("veth7");
+        let lasting = ["192.0.2.7/24", "198.51.100.1/32", "2001:db8::7/64"];
+        let hook = json!({ "createRuntime": [{ "path": "/bin/false" }] });
+        let program = json!(["/no/such/program"]);
+        for (pointer, value, devices, word) in [
+            ("/hooks", hook, json!({ "veth7": { "name": "data0" } }), "createRuntime"),
+            ("/process/args", program, json!({ "veth7": {} }), "/no/such/program"),
+            ("/hostname", json!("h"), json!({ "veth7": { "name": "x%d" }, "nodev0": {} }), "nodev0"),
+            ("/hostname", json!("h"), json!({ "veth7": {}, "lo": { "name": "lo7" } }), "lo7"),
+        ] {
+            let container = Container::new().set("/linux/netDevices", devices).set(pointer, value);
+            container.create(&[]).refuses(&[word]).exits(1);
+            container.assert_clean();
+            let links = ip("addr show veth7");
+            assert_eq!(addresses(&links[0]), lasting.map(str::to_owned), "{word}: {links}");
+            assert!(links[0]["flags"].as_array().unwrap().contains(&json!("UP")), "{word}: {links}");
+        }
+    });
+}
