@@ -1,5 +1,6 @@
 //! Mounts: new filesystems, captured trees, changes in place.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
@@ -27,7 +28,7 @@ impl Root {
             mount::set_idmap(mount.as_fd(), false, user_ns)?;
         }
         if new.copy_up {
-            copyup::copy(target.as_fd(), mount.as_fd())?;
+            copyup::copy(target.as_fd(), mount.as_fd(), given(&new.params))?;
             set_attrs(mount.as_fd(), &new.attrs)?;
         }
         mount::attach(mount.as_fd(), target.as_fd())?;
@@ -81,6 +82,12 @@ fn make(new: &NewFs, complain: &mut dyn FnMut(&[u8])) -> Result<OwnedFd, Errno> 
         set_attrs(mount.as_fd(), &Attrs { set: 0, clear: 0, ..new.attrs })?;
     }
     Ok(mount)
+}
+
+/// What the root of a tmpfs does not take from the place that it covers.
+fn given(params: &[Param]) -> copyup::Given {
+    let has = |key: &CStr| params.iter().any(|param| matches!(param, Param::Pair(name, _) if **name == *key));
+    copyup::Given { mode: has(c"mode"), owner: has(c"uid") || has(c"gid") }
 }
 
 fn configure(fs: BorrowedFd, params: &[Param]) -> Result<(), Errno> {

@@ -63,6 +63,15 @@ pub fn readlinkat(dir: BorrowedFd, name: &CStr, content: &mut [u8]) -> Result<us
     usize::try_from(length).map_err(|_| Errno::EINVAL)
 }
 
+/// getdents64(2): as many whole entries as fit; none at the end of the directory.
+pub fn read_entries<'b>(dir: BorrowedFd, entries: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    // SAFETY: the pointer and length describe one writable slice.
+    let length = Errno::result(unsafe {
+        libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), entries.as_mut_ptr(), entries.len())
+    })?;
+    usize::try_from(length).ok().and_then(|length| entries.get(..length)).ok_or(Errno::EINVAL)
+}
+
 /// getcwd(2) into `path`; returns how much was filled, the final NUL included. Unlike getcwd(3) it tells the truth
 /// about a directory that is not below `/`: the text then starts with `(unreachable)`.
 pub fn getcwd(path: &mut [u8]) -> Result<usize, Errno> {

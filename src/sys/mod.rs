@@ -24,6 +24,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod tty;
+pub mod xattr;
 
 pub use error::{Context, Error};
 pub use nix::errno::Errno;

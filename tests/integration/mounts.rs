@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use rustix::fs::{CWD, FileType, Mode};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -401,6 +402,33 @@ fn tmpcopyup() {
         "kept",
         "the write went through the tmpfs"
     );
+}
+
+/// tmpcopyup copies nodes and the directory's own mode, but nothing of what is mounted below.
+#[test]
+fn tmpcopyup_takes_nodes_and_no_other_mounts() {
+    needs!(root);
+    let container = Container::new();
+    let (full, outside) = (container.bundle.rootfs().join("full"), container.bundle.join("outside"));
+    fs::create_dir_all(full.join("inner")).unwrap();
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("secret"), "x").unwrap();
+    for (name, kind, mode) in [("fifo", FileType::Fifo, 0o622), ("null", FileType::CharacterDevice, 0o666)] {
+        let null = rustix::fs::makedev(1, 3);
+        rustix::fs::mknodat(CWD, full.join(name), kind, Mode::empty(), null).unwrap();
+        fs::set_permissions(full.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(&full, fs::Permissions::from_mode(0o1751)).unwrap();
+    let container = container
+        .mount("/full/inner", "none", outside.to_str().unwrap(), &["bind"])
+        .mount("/full", "tmpfs", "tmpfs", &["tmpcopyup"])
+        .args(&["/probe", "stat", "/full", "/full/fifo", "/full/null", "/full/inner", "/full/inner/secret"]);
+    let stat = container.world();
+    for (path, mode) in [("/full", 0o1751), ("/full/fifo", 0o622), ("/full/null", 0o666)] {
+        assert_eq!(stat[path]["mode"], mode, "{path}: {stat}");
+    }
+    assert!(stat["/full/inner"]["mode"].is_u64(), "{stat}");
+    assert_eq!(stat["/full/inner/secret"]["errno"], "ENOENT", "{stat}");
 }
 
 /// An idmapped bind shows other owners: host 0 is 100000 inside.
