@@ -45,6 +45,12 @@ impl Console {
         fd.expect("a message without a descriptor")
     }
 
+    /// The one document that is written to the terminal.
+    pub fn json(master: OwnedFd) -> serde_json::Value {
+        let text = Self::read_to_end(master);
+        serde_json::from_str(text.trim()).unwrap_or_else(|err| panic!("{err}: {text}"))
+    }
+
     /// All that is written to the terminal until its last user closes it.
     pub fn read_to_end(master: OwnedFd) -> String {
         let mut file = std::fs::File::from(master);

@@ -79,6 +79,12 @@ pub fn iproute2() -> Need {
     when(there.is_ok_and(|done| done.status.success()), "needs iproute2")
 }
 
+/// A disk of any kind.
+pub fn block_device() -> Need {
+    let disks = fs::read_dir("/sys/block").into_iter().flatten().count();
+    when(disks > 0, "needs a block device")
+}
+
 /// A static busybox, for a shell in the container.
 pub fn busybox() -> Need {
     when(fs::metadata("/bin/busybox").is_ok(), "needs busybox-static")

@@ -66,54 +66,6 @@ fn exec_in_a_created_container() {
     assert_eq!(container.status(), "created");
 }
 
-/// Without flags the process is as the config says: user, groups, cwd, env, capabilities, rlimits, no_new_privs.
-#[test]
-fn exec_inherits_from_the_config() {
-    needs!(root);
-    let container = Container::new()
-        .set("/process/user", json!({ "uid": 1000, "gid": 1000, "additionalGids": [2000] }))
-        .set("/process/cwd", json!("/tmp"))
-        .set("/process/env", json!(["PATH=/", "MARK=config"]))
-        .set("/process/rlimits", json!([{ "type": "RLIMIT_NOFILE", "soft": 100, "hard": 200 }]))
-        .set("/process/oomScoreAdj", json!(77))
-        .sleeping();
-    let world = container.exec_world(&[]);
-    assert_eq!(world["uid"], json!({ "real": 1000, "effective": 1000, "saved": 1000 }));
-    assert_eq!(world["gid"]["effective"], 1000);
-    assert_eq!(world["groups"], json!([2000]));
-    assert_eq!(world["cwd"], "/tmp");
-    assert!(world["env"].as_array().unwrap().contains(&json!("MARK=config")));
-    assert_eq!(world["rlimits"]["RLIMIT_NOFILE"], json!({ "soft": 100, "hard": 200 }));
-    assert_eq!(world["no_new_privs"], 1);
-    assert_eq!(world["oom_score_adj"], 77);
-    assert_eq!(
-        world["capabilities"]["bounding"],
-        json!(["CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"])
-    );
-}
-
-/// The umask of the config holds for exec too.
-#[test]
-fn exec_inherits_the_umask() {
-    needs!(root);
-    let container = Container::new().set("/process/user/umask", json!(0o77)).sleeping();
-    assert_eq!(container.exec_world(&[])["umask"], 0o77);
-}
-
-/// The same filter is loaded for exec as for the first process.
-#[test]
-fn exec_inherits_seccomp() {
-    needs!(root);
-    let filter = json!({
-        "defaultAction": "SCMP_ACT_ALLOW",
-        "syscalls": [{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 }]
-    });
-    let container = Container::new().set("/linux/seccomp", filter).sleeping();
-    assert_eq!(container.exec_world(&[])["seccomp"]["mode"], 2);
-    let answer = container.exec(&[], &["/probe", "syscall", "getcwd"]).ok().json();
-    assert_eq!(answer, json!({ "errno": "ENOSYS" }));
-}
-
 /// --cwd, --env, --user, --additional-gids, --cap and --no-new-privs override the config.
 #[test]
 fn exec_flags() {
@@ -254,20 +206,6 @@ fn exec_in_a_user_namespace() {
     assert_eq!(own["uid"]["effective"], 0);
 }
 
-/// `execCPUAffinity.final` binds the process, the first process is untouched.
-#[test]
-fn exec_cpu_affinity() {
-    needs!(root);
-    let container = Container::new().set("/process/execCPUAffinity", json!({ "initial": "0", "final": "0" }));
-    let container = container.sleeping();
-    assert_eq!(container.exec_world(&[])["cpus"], json!([0]));
-    let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
-    let own = fs::read_to_string("/proc/self/status").unwrap();
-    let allowed =
-        |text: &str| text.lines().find(|line| line.starts_with("Cpus_allowed_list")).map(str::to_owned);
-    assert_eq!(allowed(&status), allowed(&own));
-}
-
 /// Signals sent to a foreground exec reach the process.
 #[test]
 fn exec_forwards_signals() {
@@ -289,4 +227,15 @@ fn exec_detach_without_pid_file() {
     container.exec(&["-d"], &["/probe", "pause"]).ok();
     container.delete(&["--force"]).ok();
     container.assert_clean();
+}
+
+/// The payload of exec can be put into a cgroup below.
+#[test]
+fn exec_into_a_sub_cgroup() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().without_namespace("cgroup").sleeping();
+    fs::create_dir(format!("/sys/fs/cgroup/pids{}/sub", container.cgroup)).unwrap();
+    let world = container.exec_world(&["--cgroup", "pids:sub"]);
+    assert_eq!(world["cgroups"]["pids"], format!("{}/sub", container.cgroup));
+    assert_eq!(world["cgroups"]["memory"], container.cgroup.as_str());
 }

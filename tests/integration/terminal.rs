@@ -8,57 +8,10 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
-
-fn parse(text: &str) -> Value {
-    serde_json::from_str(text.trim()).unwrap_or_else(|err| panic!("{err}: {text}"))
-}
-
-/// With `terminal`, the three streams are a pty, /dev/console is the same, it controls the session, and the
-/// master arrives at the console socket.
-#[test]
-fn console_socket() {
-    needs!(root);
-    let container = Container::new().set("/process/terminal", json!(true));
-    let console = Console::new(container.bundle.path());
-    container.create(&["--console-socket", console.path()]).ok();
-    let master = console.master();
-    container.start().ok();
-    let world = parse(&Console::read_to_end(master));
-    for stream in ["stdin", "stdout", "stderr"] {
-        assert!(world["tty"][stream].is_object(), "{stream} is no terminal");
-    }
-    assert_eq!(world["tty"]["controlling"], true);
-    assert_eq!(world["tty"]["console_is_stdin"], true);
-    assert_eq!(world["fds"]["0"], "/dev/pts/0");
-    assert_eq!(world["sid"], 1);
-    container.await_stop();
-}
-
-/// `consoleSize` is the size that the program sees.
-#[test]
-fn console_size() {
-    needs!(root);
-    let container = Container::new()
-        .set("/process/terminal", json!(true))
-        .set("/process/consoleSize", json!({ "height": 33, "width": 111 }));
-    let console = Console::new(container.bundle.path());
-    container.run(&["--detach", "--console-socket", console.path()]).ok();
-    let world = parse(&Console::read_to_end(console.master()));
-    assert_eq!(world["tty"]["stdin"], json!({ "rows": 33, "columns": 111 }));
-}
-
-/// Without `terminal`, `consoleSize` says nothing and no stream is a terminal.
-#[test]
-fn no_terminal() {
-    needs!(root);
-    let world = Container::new().set("/process/consoleSize", json!({ "height": 33, "width": 111 })).world();
-    assert_eq!(world["tty"]["stdin"], Value::Null);
-    assert_eq!(world["tty"]["controlling"], false);
-}
 
 /// What is typed at the master is the program's stdin.
 #[test]
@@ -102,7 +55,7 @@ fn exec_tty() {
     let console = Console::new(container.bundle.path());
     let flags = ["--tty", "--detach", "--console-socket", console.path()];
     container.exec(&flags, &["/probe"]).ok();
-    let world = parse(&Console::read_to_end(console.master()));
+    let world = Console::json(console.master());
     assert!(world["tty"]["stdin"].is_object());
     assert_eq!(world["tty"]["controlling"], true);
 }
@@ -117,7 +70,7 @@ fn the_terminal_is_the_users() {
         .args(&["/probe", "stat", "/dev/pts/0"]);
     let console = Console::new(container.bundle.path());
     container.run(&["--detach", "--console-socket", console.path()]).ok();
-    let stat = parse(&Console::read_to_end(console.master()));
+    let stat = Console::json(console.master());
     assert_eq!(stat["/dev/pts/0"]["uid"], 1000);
 }
 
@@ -128,7 +81,7 @@ fn console_in_a_user_namespace() {
     let container = Container::new().user_namespace().set("/process/terminal", json!(true));
     let console = Console::new(container.bundle.path());
     container.run(&["--detach", "--console-socket", console.path()]).ok();
-    let world = parse(&Console::read_to_end(console.master()));
+    let world = Console::json(console.master());
     assert!(world["tty"]["stdout"].is_object());
     assert_eq!(world["tty"]["controlling"], true);
 }
@@ -157,13 +110,13 @@ fn foreground_terminal() {
     let copy = || slave.try_clone().unwrap();
     run.command.stdin(copy());
     let run = run.spawn_on(copy());
-    let reader = std::thread::spawn(move || Console::read_to_end(master));
+    let reader = std::thread::spawn(move || Console::json(master));
     run.finish().ok();
     assert_eq!(tcgetattr(&slave).unwrap().local_modes, before.local_modes, "the terminal's settings changed");
     assert!(before.local_modes.contains(LocalModes::ICANON));
     assert_eq!(tcgetwinsize(&slave).unwrap().ws_row, 21);
     drop(slave);
-    let world = parse(&reader.join().unwrap());
+    let world = reader.join().unwrap();
     assert_eq!(world["tty"]["stdin"], json!({ "rows": 21, "columns": 83 }));
     assert_eq!(world["tty"]["controlling"], true);
 }

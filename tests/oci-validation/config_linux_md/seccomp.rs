@@ -1,4 +1,4 @@
-//! linux.seccomp, seen from inside: what a filtered call answers, and the notify socket.
+//! config-linux.md, "Seccomp": what a filtered call answers, and the listener.
 
 use std::io::{IoSliceMut, Read};
 use std::mem::MaybeUninit;
@@ -11,13 +11,49 @@ use serde_json::{Value, json};
 use crate::harness::*;
 use crate::needs;
 
+/// The same filter is loaded for exec as for the first process.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e10_exec_has_the_filter() {
+    needs!(root);
+    let filter = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 }]
+    });
+    let container = Container::new().set("/linux/seccomp", filter).sleeping();
+    assert_eq!(container.exec_world(&[])["seccomp"]["mode"], 2);
+    let answer = container.exec(&[], &["/probe", "syscall", "getcwd"]).ok().json();
+    assert_eq!(answer, json!({ "errno": "ENOSYS" }));
+}
+
 fn filtered(syscalls: &Value) -> Container {
     Container::new().set("/linux/seccomp", json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": syscalls }))
 }
 
-/// ERRNO answers EPERM, or what errnoRet says; other calls go on.
+/// KILL_PROCESS and TRAP end the program with SIGSYS.
+/// config-linux.md, "Seccomp"
 #[test]
-fn errno_action() {
+fn e1_killing_actions() {
+    needs!(root);
+    for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"] {
+        let rule = json!([{ "names": ["getcwd"], "action": action }]);
+        filtered(&rule).args(&["/probe", "syscall", "getcwd"]).run(&[]).exits(128 + 31);
+    }
+}
+
+/// LOG lets the call through.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e1_log() {
+    needs!(root);
+    let rule = json!([{ "names": ["getpid"], "action": "SCMP_ACT_LOG" }]);
+    assert_eq!(filtered(&rule).probe(&["syscall", "getpid"]), json!({ "result": 1 }));
+}
+
+/// ERRNO answers EPERM, or what errnoRet says; other calls go on.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e2_errno() {
     needs!(root);
     let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
     assert_eq!(filtered(&rule).world()["seccomp"]["mode"], 2);
@@ -27,27 +63,33 @@ fn errno_action() {
     assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "ENOSPC" }));
 }
 
-/// KILL_PROCESS and TRAP end the program with SIGSYS.
+/// An allow-list: what is not listed gets the default with its errno.
+/// config-linux.md, "Seccomp"
 #[test]
-fn killing_actions() {
+fn e2_default_errno() {
     needs!(root);
-    for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"] {
-        let rule = json!([{ "names": ["getcwd"], "action": action }]);
-        filtered(&rule).args(&["/probe", "syscall", "getcwd"]).run(&[]).exits(128 + 31);
-    }
+    let profile: Value =
+        serde_json::from_str(include_str!("../../fixtures/seccomp-allow-list.json")).unwrap();
+    let container = Container::new().set("/linux/seccomp", profile.clone());
+    assert_eq!(container.world()["seccomp"]["mode"], 2);
+    let container = Container::new().set("/linux/seccomp", profile);
+    assert_eq!(container.probe(&["syscall", "swapoff"]), json!({ "errno": "ENOSPC" }));
 }
 
-/// LOG lets the call through.
+/// Without flags the filter brings no speculation penalty.
+/// config-linux.md, "Seccomp"
 #[test]
-fn log_action() {
+fn e4_no_speculation_penalty() {
     needs!(root);
-    let rule = json!([{ "names": ["getpid"], "action": "SCMP_ACT_LOG" }]);
-    assert_eq!(filtered(&rule).probe(&["syscall", "getpid"]), json!({ "result": 1 }));
+    let plain = Container::new().world()["seccomp"]["speculation"].clone();
+    let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
+    assert_eq!(filtered(&rule).world()["seccomp"]["speculation"], plain);
 }
 
 /// Arguments are compared as 64-bit numbers, and conditions of one rule must all hold.
+/// config-linux.md, "Seccomp"
 #[test]
-fn argument_conditions() {
+fn e5_argument_conditions() {
     needs!(root);
     let answer = |op: &str, value: u64, two: u64, asked: &str| {
         let condition = json!({ "index": 0, "value": value, "valueTwo": two, "op": op });
@@ -71,51 +113,19 @@ fn argument_conditions() {
     assert_eq!(filtered(&both).probe(&["syscall", "lseek", "99", "6"]), json!({ "errno": "EBADF" }));
 }
 
-/// An allow-list: what is not listed gets the default with its errno.
-#[test]
-fn default_errno() {
-    needs!(root);
-    let profile: Value = serde_json::from_str(include_str!("allow-list.json")).unwrap();
-    let container = Container::new().set("/linux/seccomp", profile.clone());
-    assert_eq!(container.world()["seccomp"]["mode"], 2);
-    let container = Container::new().set("/linux/seccomp", profile);
-    assert_eq!(container.probe(&["syscall", "swapoff"]), json!({ "errno": "ENOSPC" }));
-}
-
 /// Calls that nobody has a name for are skipped, the rest of the rule holds.
+/// config-linux.md, "Seccomp"
 #[test]
-fn unknown_calls_are_skipped() {
+fn e5_unknown_names() {
     needs!(root);
     let rule = json!([{ "names": ["call_from_the_future", "getcwd"], "action": "SCMP_ACT_ERRNO" }]);
     assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "EPERM" }));
 }
 
-/// Without flags the filter brings no speculation penalty.
-#[test]
-fn no_speculation_penalty() {
-    needs!(root);
-    let plain = Container::new().world()["seccomp"]["speculation"].clone();
-    let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
-    assert_eq!(filtered(&rule).world()["seccomp"]["speculation"], plain);
-}
-
-/// A filter without no_new_privs, for a user without capabilities.
-#[test]
-fn filter_for_a_plain_user() {
-    needs!(root);
-    for privileges in [true, false] {
-        let container = filtered(&json!([{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }]))
-            .set("/process/noNewPrivileges", json!(privileges))
-            .set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
-        let world = container.world();
-        assert_eq!(world["seccomp"]["mode"], 2);
-        assert_eq!(world["no_new_privs"], i32::from(privileges));
-    }
-}
-
 /// With listenerPath, the agent gets the container's state and the descriptor in one message, then the end.
+/// config-linux.md, "Seccomp"
 #[test]
-fn notify_listener() {
+fn e7_listener() {
     needs!(root);
     let container = Container::new();
     let path = container.bundle.join("agent.sock");
@@ -159,8 +169,9 @@ fn notify_listener() {
 }
 
 /// An agent that is not there is an error at create.
+/// config-linux.md, "Seccomp"
 #[test]
-fn a_missing_agent() {
+fn e7_a_missing_agent() {
     needs!(root);
     let container = Container::new().set(
         "/linux/seccomp",
@@ -171,4 +182,19 @@ fn a_missing_agent() {
     );
     container.run(&[]).refuses(&["/no/such/agent.sock"]);
     container.assert_clean();
+}
+
+/// A filter without no_new_privs, for a user without capabilities.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e9_without_capabilities() {
+    needs!(root);
+    for privileges in [true, false] {
+        let container = filtered(&json!([{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }]))
+            .set("/process/noNewPrivileges", json!(privileges))
+            .set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
+        let world = container.world();
+        assert_eq!(world["seccomp"]["mode"], 2);
+        assert_eq!(world["no_new_privs"], i32::from(privileges));
+    }
 }

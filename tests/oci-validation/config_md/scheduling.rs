@@ -1,4 +1,6 @@
-//! scheduler, ioPriority, personality, memoryPolicy: what the program inherits at execve.
+//! config.md, "Linux Process": scheduler, I/O priority and CPU affinity.
+
+use std::fs;
 
 use serde_json::json;
 
@@ -6,8 +8,9 @@ use crate::harness::*;
 use crate::needs;
 
 /// Every policy with its parameters.
+/// config.md, "Linux Process"
 #[test]
-fn scheduler_policies() {
+fn p13_policies() {
     needs!(root);
     let table = [
         (json!({ "policy": "SCHED_OTHER", "nice": 5 }), json!({ "policy": "SCHED_OTHER", "nice": 5 })),
@@ -23,8 +26,9 @@ fn scheduler_policies() {
 }
 
 /// SCHED_FLAG_RESET_ON_FORK reaches the kernel.
+/// config.md, "Linux Process"
 #[test]
-fn scheduler_flags() {
+fn p13_flags() {
     needs!(root);
     let asked = json!({ "policy": "SCHED_OTHER", "nice": 1, "flags": ["SCHED_FLAG_RESET_ON_FORK"] });
     let world = Container::new().set("/process/scheduler", asked).world();
@@ -33,8 +37,9 @@ fn scheduler_flags() {
 }
 
 /// The real-time policies. With CONFIG_RT_GROUP_SCHED a cgroup has no real-time budget until it is given one.
+/// config.md, "Linux Process"
 #[test]
-fn real_time_scheduler() {
+fn p13_real_time() {
     needs!(root);
     for policy in ["SCHED_FIFO", "SCHED_RR"] {
         let mut container =
@@ -49,8 +54,9 @@ fn real_time_scheduler() {
 }
 
 /// exec inherits the scheduler of the config.
+/// config.md, "Linux Process"
 #[test]
-fn exec_inherits_the_scheduler() {
+fn p13_exec_inherits_the_scheduler() {
     needs!(root);
     let container = Container::new().set("/process/scheduler", json!({ "policy": "SCHED_BATCH", "nice": 4 }));
     let world = container.sleeping().exec_world(&[]);
@@ -59,8 +65,9 @@ fn exec_inherits_the_scheduler() {
 }
 
 /// I/O classes and priorities, for exec too.
+/// config.md, "Linux Process"
 #[test]
-fn io_priority() {
+fn p14_io_priority() {
     needs!(root);
     for (class, priority) in [("IOPRIO_CLASS_BE", 6), ("IOPRIO_CLASS_IDLE", 0), ("IOPRIO_CLASS_RT", 2)] {
         let asked = json!({ "class": class, "priority": priority });
@@ -71,47 +78,17 @@ fn io_priority() {
     assert_eq!(Container::new().set("/process/ioPriority", asked.clone()).world()["io_priority"], asked);
 }
 
-/// LINUX32 makes `uname -m` that of the 32-bit sibling, LINUX changes nothing.
+/// `execCPUAffinity.final` binds the process, the first process is untouched.
+/// config.md, "Linux Process"
 #[test]
-fn personality() {
+fn p15_exec_cpu_affinity() {
     needs!(root);
-    let world = Container::new().set("/linux/personality", json!({ "domain": "LINUX32" })).world();
-    assert_eq!(world["personality"], 8);
-    assert_ne!(world["machine"], std::env::consts::ARCH);
-    let world = Container::new().set("/linux/personality", json!({ "domain": "LINUX" })).world();
-    assert_eq!(world["personality"], 0);
-}
-
-/// exec has the personality of the container.
-#[test]
-fn exec_inherits_the_personality() {
-    needs!(root);
-    let container = Container::new().set("/linux/personality", json!({ "domain": "LINUX32" })).sleeping();
-    assert_eq!(container.exec_world(&[])["personality"], 8);
-}
-
-/// NUMA policies with nodes and flags.
-#[test]
-fn memory_policy() {
-    needs!(root, numa);
-    let table = [
-        (
-            json!({ "mode": "MPOL_BIND", "nodes": "0" }),
-            json!({ "mode": "MPOL_BIND", "flags": [], "nodes": [0] }),
-        ),
-        (
-            json!({ "mode": "MPOL_INTERLEAVE", "nodes": "0" }),
-            json!({ "mode": "MPOL_INTERLEAVE", "flags": [], "nodes": [0] }),
-        ),
-        (
-            json!({ "mode": "MPOL_PREFERRED", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"] }),
-            json!({ "mode": "MPOL_PREFERRED", "flags": ["MPOL_F_STATIC_NODES"], "nodes": [0] }),
-        ),
-        (json!({ "mode": "MPOL_LOCAL" }), json!({ "mode": "MPOL_LOCAL", "flags": [], "nodes": [] })),
-        (json!({ "mode": "MPOL_DEFAULT" }), json!({ "mode": "MPOL_DEFAULT", "flags": [], "nodes": [] })),
-    ];
-    for (asked, expected) in table {
-        let world = Container::new().set("/linux/memoryPolicy", asked).world();
-        assert_eq!(world["memory_policy"], expected);
-    }
+    let container = Container::new().set("/process/execCPUAffinity", json!({ "initial": "0", "final": "0" }));
+    let container = container.sleeping();
+    assert_eq!(container.exec_world(&[])["cpus"], json!([0]));
+    let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    let allowed =
+        |text: &str| text.lines().find(|line| line.starts_with("Cpus_allowed_list")).map(str::to_owned);
+    assert_eq!(allowed(&status), allowed(&own));
 }

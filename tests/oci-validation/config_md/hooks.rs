@@ -1,4 +1,4 @@
-//! Hooks of all six kinds: order, state on stdin, namespaces, environment, timeouts, failures (config.md).
+//! config.md, "POSIX-platform Hooks": what hooks get, where they run, and what their failure does.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -52,8 +52,9 @@ fn marks(container: &Container) -> Vec<String> {
 }
 
 /// Kinds come in the order of the lifecycle, several of a kind in theirs.
+/// config.md, "POSIX-platform Hooks"
 #[test]
-fn order_of_hooks() {
+fn l16_order_of_hooks() {
     needs!(root);
     let container = Container::new();
     let two =
@@ -73,9 +74,67 @@ fn order_of_hooks() {
     assert_eq!(marks(&container), expected);
 }
 
-/// Each hook gets the state on stdin and then the end of the file: id, bundle, annotations, pid, status.
+/// Where hooks run: those of the runtime in its namespaces, those of the container in its.
+/// config.md, "POSIX-platform Hooks"
 #[test]
-fn state_on_stdin() {
+fn h1_namespaces_of_hooks() {
+    needs!(root);
+    let container = recording(Container::new(), &KINDS).sleeping();
+    let mount_namespace = fs::read_link(format!("/proc/{}/ns/mnt", container.pid())).unwrap();
+    let inside = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
+    container.delete(&["--force"]).ok();
+    let mut all = records(&container);
+    all.push(serde_json::from_str(inside.trim()).unwrap());
+    for record in &all {
+        let (kind, found) = (kind(record), record["world"]["namespaces"]["mnt"].to_string());
+        let theirs = matches!(kind.as_str(), "createContainer" | "startContainer");
+        if theirs {
+            assert!(mount_namespace.to_str().unwrap().contains(&found), "{kind} in {found}");
+        } else {
+            assert_eq!(found, host_namespace("mnt").to_string(), "{kind}");
+        }
+    }
+}
+
+/// createContainer runs before pivot_root: the host's tree is still `/`, the mounts are made.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h2_create_container_runs_before_the_pivot() {
+    needs!(root);
+    let container = recording(Container::new().mount("/data", "tmpfs", "tmpfs", &[]), &["createContainer"]);
+    container.run(&[]).ok();
+    let record = records(&container).remove(0);
+    let target = container.bundle.rootfs().join("data");
+    let mounts = record["world"]["mounts"].as_array().unwrap();
+    assert!(
+        mounts.iter().any(|mount| mount["target"] == target.to_str().unwrap()),
+        "{} is not mounted",
+        target.display()
+    );
+}
+
+/// The cgroup is gone when poststop runs.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h5_poststop_comes_after_the_cgroup() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new();
+    let script = format!(
+        "test ! -d /sys/fs/cgroup/pids{} && echo gone >> {}",
+        container.cgroup,
+        container.bundle.join("marks").display()
+    );
+    let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] });
+    let container = container.set("/hooks", json!({ "poststop": [hook] })).running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    assert_eq!(marks(&container), ["gone"]);
+}
+
+/// Each hook gets the state on stdin and then the end of the file: id, bundle, annotations, pid, status.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h6_state_on_stdin() {
     needs!(root);
     let container = Container::new().set("/annotations", json!({ "key": "value" }));
     let container = recording(container, &KINDS).sleeping();
@@ -106,143 +165,10 @@ fn state_on_stdin() {
     }
 }
 
-/// Where hooks run: those of the runtime in its namespaces, those of the container in its.
-#[test]
-fn namespaces_of_hooks() {
-    needs!(root);
-    let container = recording(Container::new(), &KINDS).sleeping();
-    let mount_namespace = fs::read_link(format!("/proc/{}/ns/mnt", container.pid())).unwrap();
-    let inside = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
-    container.delete(&["--force"]).ok();
-    let mut all = records(&container);
-    all.push(serde_json::from_str(inside.trim()).unwrap());
-    for record in &all {
-        let (kind, found) = (kind(record), record["world"]["namespaces"]["mnt"].to_string());
-        let theirs = matches!(kind.as_str(), "createContainer" | "startContainer");
-        if theirs {
-            assert!(mount_namespace.to_str().unwrap().contains(&found), "{kind} in {found}");
-        } else {
-            assert_eq!(found, host_namespace("mnt").to_string(), "{kind}");
-        }
-    }
-}
-
-/// The environment of a hook is exactly as listed; unset means empty, never the caller's.
-#[test]
-fn environment_of_hooks() {
-    needs!(root);
-    let container = Container::new();
-    let (probe, log) = (container.bundle.rootfs().join("probe"), container.bundle.join("log"));
-    let container = container.set(
-        "/hooks",
-        json!({ "createRuntime": [
-            { "path": probe, "args": ["any-name", "record", log], "env": ["A=1", "B=2"] },
-            { "path": probe, "args": ["any-name", "record", log] }
-        ] }),
-    );
-    container.run(&[]).ok();
-    let all = records(&container);
-    assert_eq!(all[0]["world"]["env"], json!(["A=1", "B=2"]));
-    assert_eq!(all[0]["world"]["argv"][0], "any-name");
-    assert_eq!(all[1]["world"]["env"], json!([]), "the caller's environment leaked");
-}
-
-/// A hook has clean descriptors and signals.
-#[test]
-fn hooks_get_nothing_else() {
-    needs!(root);
-    let container = recording(Container::new(), &["createRuntime", "createContainer"]);
-    container.run(&[]).ok();
-    for record in records(&container) {
-        let fds: Vec<String> = record["world"]["fds"].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(fds, ["0", "1", "2"], "{}", kind(&record));
-        assert_eq!(record["world"]["signals"]["ignored"], json!([]), "{}", kind(&record));
-        assert_eq!(record["world"]["signals"]["blocked"], json!([]), "{}", kind(&record));
-    }
-}
-
-/// createContainer runs before pivot_root: the host's tree is still `/`, the mounts are made.
-#[test]
-fn create_container_runs_before_the_pivot() {
-    needs!(root);
-    let container = recording(Container::new().mount("/data", "tmpfs", "tmpfs", &[]), &["createContainer"]);
-    container.run(&[]).ok();
-    let record = records(&container).remove(0);
-    let target = container.bundle.rootfs().join("data");
-    let mounts = record["world"]["mounts"].as_array().unwrap();
-    assert!(
-        mounts.iter().any(|mount| mount["target"] == target.to_str().unwrap()),
-        "{} is not mounted",
-        target.display()
-    );
-}
-
-/// A hook of the create phase that fails fails create, runs poststop, and leaves nothing.
-#[test]
-fn failing_create_hooks() {
-    needs!(root);
-    for kind in ["prestart", "createRuntime", "createContainer"] {
-        let container = Container::new();
-        let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
-        let hooks = json!({ kind: [failing], "poststop": [mark(&container, "poststop")] });
-        let container = container.set("/hooks", hooks);
-        container.create(&[]).refuses(&["hook"]).exits(1);
-        container.assert_clean();
-        assert_eq!(marks(&container), ["poststop"], "{kind}");
-    }
-}
-
-/// The tail of what a failing hook said is part of the message.
-#[test]
-fn failing_hooks_are_quoted() {
-    needs!(root);
-    let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
-    let container = Container::new().set("/hooks", json!({ "createRuntime": [failing] }));
-    container.create(&[]).refuses(&["why it failed"]);
-}
-
-/// startContainer that fails fails `start`; the program never runs, the container is stopped.
-#[test]
-fn failing_start_hook() {
-    needs!(root);
-    let container = Container::new();
-    let container = container
-        .set("/hooks", json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "exit", "1"] }] }))
-        .args(&["/probe", "write", "/ran", "yes"]);
-    container.create(&[]).ok();
-    container.start().refuses(&["startContainer"]).exits(1);
-    assert!(fs::metadata(container.bundle.rootfs().join("ran")).is_err(), "the program ran");
-}
-
-/// poststart that fails fails `start`, and the container does not go on.
-#[test]
-fn failing_poststart_hook() {
-    needs!(root);
-    let container = Container::new();
-    let container = container
-        .set("/hooks", json!({ "poststart": [{ "path": "/bin/false" }] }))
-        .args(&["/probe", "pause"]);
-    container.create(&[]).ok();
-    container.start().refuses(&["poststart"]).exits(1);
-    let state = container.verb("state", &[], &[]);
-    assert!(state.code != 0 || state.json()["status"] == "stopped", "{}", state.stdout);
-}
-
-/// poststop that fails is a warning: the others run, delete succeeds.
-#[test]
-fn failing_poststop_hook() {
-    needs!(root);
-    let container = Container::new();
-    let hooks = json!({ "poststop": [{ "path": "/bin/false" }, mark(&container, "second")] });
-    let container = container.set("/hooks", hooks).running();
-    container.await_stop();
-    container.delete(&[]).ok();
-    assert_eq!(marks(&container), ["second"]);
-}
-
 /// A hook that takes longer than its timeout is killed with its children, and is a failure.
+/// config.md, "POSIX-platform Hooks"
 #[test]
-fn hook_timeouts() {
+fn h8_timeouts() {
     needs!(root);
     let container = Container::new();
     let fifo = container.bundle.join("fifo");
@@ -260,18 +186,109 @@ fn hook_timeouts() {
     assert_eq!(left, 0, "a child of the hook goes on");
 }
 
-/// A path that does not exist is an error.
+/// The environment of a hook is exactly as listed; unset means empty, never the caller's.
+/// config.md, "POSIX-platform Hooks"
 #[test]
-fn missing_hooks() {
+fn h9_arguments_and_environment() {
+    needs!(root);
+    let container = Container::new();
+    let (probe, log) = (container.bundle.rootfs().join("probe"), container.bundle.join("log"));
+    let container = container.set(
+        "/hooks",
+        json!({ "createRuntime": [
+            { "path": probe, "args": ["any-name", "record", log], "env": ["A=1", "B=2"] },
+            { "path": probe, "args": ["any-name", "record", log] }
+        ] }),
+    );
+    container.run(&[]).ok();
+    let all = records(&container);
+    assert_eq!(all[0]["world"]["env"], json!(["A=1", "B=2"]));
+    assert_eq!(all[0]["world"]["argv"][0], "any-name");
+    assert_eq!(all[1]["world"]["env"], json!([]), "the caller's environment leaked");
+}
+
+/// A path that does not exist is an error.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h10_missing_programs() {
     needs!(root);
     let container = Container::new().set("/hooks", json!({ "createRuntime": [{ "path": "/no/such/hook" }] }));
     container.create(&[]).refuses(&["/no/such/hook"]).exits(1);
     container.assert_clean();
 }
 
-/// Hooks that do not read their stdin, close it, or write a lot do no harm.
+/// A hook of the create phase that fails fails create, runs poststop, and leaves nothing.
+/// runtime.md, "Lifecycle"
 #[test]
-fn rude_hooks() {
+fn h10_failing_create_hooks() {
+    needs!(root);
+    for kind in ["prestart", "createRuntime", "createContainer"] {
+        let container = Container::new();
+        let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
+        let hooks = json!({ kind: [failing], "poststop": [mark(&container, "poststop")] });
+        let container = container.set("/hooks", hooks);
+        container.create(&[]).refuses(&["hook"]).exits(1);
+        container.assert_clean();
+        assert_eq!(marks(&container), ["poststop"], "{kind}");
+    }
+}
+
+/// startContainer that fails fails `start`; the program never runs, the container is stopped.
+/// runtime.md, "Lifecycle"
+#[test]
+fn h11_failing_start_container() {
+    needs!(root);
+    let container = Container::new();
+    let container = container
+        .set("/hooks", json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "exit", "1"] }] }))
+        .args(&["/probe", "write", "/ran", "yes"]);
+    container.create(&[]).ok();
+    container.start().refuses(&["startContainer"]).exits(1);
+    assert!(fs::metadata(container.bundle.rootfs().join("ran")).is_err(), "the program ran");
+}
+
+/// poststart that fails fails `start`, and the container does not go on.
+/// runtime.md, "Lifecycle"
+#[test]
+fn h12_failing_poststart() {
+    needs!(root);
+    let container = Container::new();
+    let container = container
+        .set("/hooks", json!({ "poststart": [{ "path": "/bin/false" }] }))
+        .args(&["/probe", "pause"]);
+    container.create(&[]).ok();
+    container.start().refuses(&["poststart"]).exits(1);
+    let state = container.verb("state", &[], &[]);
+    assert!(state.code != 0 || state.json()["status"] == "stopped", "{}", state.stdout);
+}
+
+/// poststop that fails is a warning: the others run, delete succeeds.
+/// runtime.md, "Lifecycle"
+#[test]
+fn h13_failing_poststop() {
+    needs!(root);
+    let container = Container::new();
+    let hooks = json!({ "poststop": [{ "path": "/bin/false" }, mark(&container, "second")] });
+    let container = container.set("/hooks", hooks).running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    assert_eq!(marks(&container), ["second"]);
+}
+
+/// The tail of what a failing hook said is part of the message.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h14_failing_hooks_are_quoted() {
+    needs!(root);
+    let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
+    let container = Container::new().set("/hooks", json!({ "createRuntime": [failing] }));
+    container.create(&[]).refuses(&["why it failed"]);
+}
+
+/// Hooks that do not read their stdin, close it, or write a lot do no harm.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h15_rude_hooks() {
     needs!(root);
     let scripts = ["exit 0", "exec <&-; exit 0", "head -c 1000000 /dev/zero; exit 0"];
     let hooks: Vec<Value> = scripts
@@ -283,19 +300,17 @@ fn rude_hooks() {
     finished.json();
 }
 
-/// The cgroup is gone when poststop runs.
+/// A hook has clean descriptors and signals.
+/// config.md, "POSIX-platform Hooks"
 #[test]
-fn poststop_comes_after_the_cgroup() {
-    needs!(root, cgroup_v1("pids"));
-    let container = Container::new();
-    let script = format!(
-        "test ! -d /sys/fs/cgroup/pids{} && echo gone >> {}",
-        container.cgroup,
-        container.bundle.join("marks").display()
-    );
-    let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] });
-    let container = container.set("/hooks", json!({ "poststop": [hook] })).running();
-    container.await_stop();
-    container.delete(&[]).ok();
-    assert_eq!(marks(&container), ["gone"]);
+fn h16_hooks_get_nothing_else() {
+    needs!(root);
+    let container = recording(Container::new(), &["createRuntime", "createContainer"]);
+    container.run(&[]).ok();
+    for record in records(&container) {
+        let fds: Vec<String> = record["world"]["fds"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(fds, ["0", "1", "2"], "{}", kind(&record));
+        assert_eq!(record["world"]["signals"]["ignored"], json!([]), "{}", kind(&record));
+        assert_eq!(record["world"]["signals"]["blocked"], json!([]), "{}", kind(&record));
+    }
 }

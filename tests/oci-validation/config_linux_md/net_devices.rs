@@ -65,8 +65,9 @@ fn addresses(link: &Value) -> Vec<String> {
 }
 
 /// An interface is up, with its mtu, hardware address and lasting global addresses, and gone from the host.
+/// config-linux.md, "Network Devices"
 #[test]
-fn moved_and_renamed() {
+fn nd1_moved_and_renamed() {
     needs!(root, iproute2);
     in_private_network(|| {
         add_with_addresses("veth7");
@@ -90,8 +91,9 @@ fn moved_and_renamed() {
 }
 
 /// A template is filled in by the kernel; without a name the interface keeps its own.
+/// config-linux.md, "Network Devices"
 #[test]
-fn names() {
+fn nd3_names() {
     needs!(root, iproute2);
     in_private_network(|| {
         for name in ["veth7", "veth8", "eth0"] {
@@ -108,8 +110,9 @@ fn names() {
 }
 
 /// A new user namespace does not stand in the way.
+/// config-linux.md, "Network Devices"
 #[test]
-fn user_namespaces() {
+fn nd1_user_namespaces() {
     needs!(root, iproute2, user_ns);
     in_private_network(|| {
         add_with_addresses("veth7");
@@ -121,8 +124,9 @@ fn user_namespaces() {
 }
 
 /// Joined network namespaces get interfaces too, under names that are free there.
+/// config-linux.md, "Network Devices"
 #[test]
-fn joined_namespaces() {
+fn nd6_joined_namespaces() {
     needs!(root, iproute2);
     in_private_network(|| {
         let owner = Container::new().sleeping();
@@ -146,8 +150,9 @@ fn joined_namespaces() {
 }
 
 /// The runtime's own network namespace, as a path, is nowhere to move to.
+/// config-linux.md, "Network Devices"
 #[test]
-fn own_namespace() {
+fn nd4_own_namespace() {
     needs!(root, iproute2);
     in_private_network(|| {
         add("veth7");
@@ -164,8 +169,9 @@ fn own_namespace() {
 }
 
 /// Whatever fails after an interface was moved, the host gets it back as it was.
+/// config-linux.md, "Network Devices"
 #[test]
-fn failures_leave_the_interface_on_the_host() {
+fn nd5_failures_leave_the_interface_on_the_host() {
     needs!(root, iproute2);
     in_private_network(|| {
         add_with_addresses("veth7");

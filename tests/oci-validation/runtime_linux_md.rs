@@ -1,5 +1,7 @@
-//! What a caller hands on: descriptors of `--preserve-fds` and LISTEN_FDS, and sd_notify.
+//! runtime-linux.md: file descriptors, /dev links; and what a service manager hands on.
 
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
@@ -7,6 +9,52 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+
+/// Only stdin, stdout and stderr are open.
+/// runtime-linux.md, "File descriptors"
+#[test]
+fn p18_no_descriptors_leak() {
+    needs!(root);
+    let world = Container::new().world();
+    let fds: Vec<&String> = world["fds"].as_object().unwrap().keys().collect();
+    assert_eq!(fds, ["0", "1", "2"]);
+}
+
+/// The links that programs expect.
+/// runtime-linux.md, "Dev symbolic links"
+#[test]
+fn m18_device_links() {
+    needs!(root);
+    let devices = Container::new().world()["devices"].clone();
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        assert_eq!(devices[format!("/dev/{name}")]["target"], target);
+    }
+    let ptmx = &devices["/dev/ptmx"];
+    assert!(ptmx["target"] == "pts/ptmx" || ptmx["major"] == 5, "{ptmx}");
+}
+
+/// A /dev with a link planted in the image is not followed to the host (CVE-2026-41579).
+/// runtime-linux.md, "Dev symbolic links"
+#[test]
+fn m18_planted_links() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/dev");
+    });
+    let outside = container.bundle.join("outside");
+    fs::write(&outside, "untouched").unwrap();
+    let links = container.bundle.rootfs().join("dev");
+    for name in ["stdin", "fd", "zero", "ptmx"] {
+        symlink(&outside, links.join(name)).unwrap();
+    }
+    container.run(&[]);
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "untouched");
+}
 
 /// Runs a command line under a shell that opens descriptors 3 and 4 first: Rust's own are all close-on-exec.
 fn with_descriptors(container: &Container, env: &str, flags: &str) -> Value {
@@ -26,8 +74,9 @@ fn with_descriptors(container: &Container, env: &str, flags: &str) -> Value {
 }
 
 /// `--preserve-fds N` hands on N descriptors from 3, no more.
+/// runtime-linux.md, "File descriptors"
 #[test]
-fn preserved_descriptors() {
+fn p18_preserved_descriptors() {
     needs!(root);
     let container = Container::new();
     let world = with_descriptors(&container, "", "--preserve-fds 1");
@@ -42,8 +91,9 @@ fn preserved_descriptors() {
 }
 
 /// LISTEN_FDS are handed on, with their count and the pid inside.
+/// runtime-linux.md, "File descriptors"
 #[test]
-fn listen_fds() {
+fn p19_listen_fds() {
     needs!(root);
     let container = Container::new();
     let world = with_descriptors(&container, "LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b", "");
@@ -54,8 +104,9 @@ fn listen_fds() {
 }
 
 /// NOTIFY_SOCKET is proxied: READY from inside reaches the caller's socket, with MAINPID.
+/// runtime-linux.md, "File descriptors"
 #[test]
-fn notify_socket() {
+fn p19_notify_socket() {
     needs!(root, busybox);
     let container = Container::new();
     let path = container.bundle.join("notify.sock");

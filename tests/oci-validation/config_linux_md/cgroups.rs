@@ -1,0 +1,88 @@
+//! config-linux.md, "Control groups": where containers go, and what becomes of the place.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::harness::*;
+use crate::needs;
+
+/// A mount of type cgroup shows this host's hierarchies, rooted at the container.
+/// config-linux.md, "Control groups"
+#[test]
+fn m17_cgroup_mount() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new()
+        .mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"])
+        .set("/linux/resources/pids", json!({ "limit": 44 }))
+        .args(&["/probe", "read", "/sys/fs/cgroup/pids/pids.max"]);
+    assert_eq!(container.world()["/sys/fs/cgroup/pids/pids.max"], "44\n");
+    let container = container.args(&["/probe", "write", "/sys/fs/cgroup/pids/pids.max", "50"]);
+    assert_eq!(container.world(), json!({ "errno": "EROFS" }));
+}
+
+/// Without a cgroup namespace the mount still shows the container's own cgroup only.
+/// config-linux.md, "Control groups"
+#[test]
+fn m17_cgroup_mount_without_a_namespace() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new()
+        .without_namespace("cgroup")
+        .mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"])
+        .set("/linux/resources/pids", json!({ "limit": 44 }));
+    let answer = container.probe(&["read", "/sys/fs/cgroup/pids/pids.max"]);
+    assert_eq!(answer["/sys/fs/cgroup/pids/pids.max"], "44\n");
+}
+
+/// A cgroup that existed before is used and keeps its values; without a path the id names it.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c2_default_path() {
+    needs!(root, cgroup_v1("pids"));
+    let mut container = Container::new().without_namespace("cgroup").edit(|config| {
+        config["linux"].as_object_mut().unwrap().remove("cgroupsPath");
+    });
+    let cgroups = container.world()["cgroups"].clone();
+    let path = cgroups["pids"].as_str().unwrap().to_owned();
+    assert!(path.contains(&container.id), "{path}");
+    container.cgroup = path;
+}
+
+/// Every pid is in the cgroup before the program runs, in all hierarchies of the host, the unified one too.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c4_every_hierarchy() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().without_namespace("cgroup");
+    let cgroups = container.world()["cgroups"].clone();
+    for (controllers, path) in cgroups.as_object().unwrap() {
+        assert_eq!(path, container.cgroup.as_str(), "hierarchy {controllers:?}");
+    }
+}
+
+/// Processes that the payload moved into cgroups of its own die and go with the container.
+/// runtime.md, "Delete"
+#[test]
+fn c8_nested_cgroups_are_removed() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().sleeping();
+    let below = format!("/sys/fs/cgroup/pids{}/nested/deeper", container.cgroup);
+    fs::create_dir_all(&below).unwrap();
+    container.exec(&["--detach"], &["/probe", "pause"]).ok();
+    let procs = container.cgroup_file("pids", "cgroup.procs");
+    let other = procs.lines().find(|pid| **pid != container.pid().to_string()).unwrap().to_owned();
+    fs::write(format!("{below}/cgroup.procs"), &other).unwrap();
+    container.delete(&["--force"]).ok();
+    container.assert_clean();
+    assert!(await_exit(other.parse().unwrap(), std::time::Duration::from_secs(10)));
+}
+
+/// A limit that cannot be set is an error that names the file, and nothing is left.
+/// runtime.md, "Create"
+#[test]
+fn l4_impossible_limits() {
+    needs!(root, cgroup_v1("cpuset"));
+    let container = Container::new().set("/linux/resources/cpu", json!({ "cpus": "4000" }));
+    container.create(&[]).refuses(&["cpuset.cpus"]).exits(1);
+    container.assert_clean();
+}

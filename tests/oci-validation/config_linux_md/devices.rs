@@ -1,0 +1,100 @@
+//! config-linux.md, "Devices", "Default Devices" and "Allowed Device list".
+
+use std::fs;
+
+use serde_json::json;
+
+use super::limited;
+use crate::harness::*;
+use crate::needs;
+
+/// Devices of the config are made with type, numbers, mode and owner, inside and outside of /dev.
+/// config-linux.md, "Devices"
+#[test]
+fn d1_devices() {
+    needs!(root);
+    let container = Container::new().set(
+        "/linux/devices",
+        json!([
+            { "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o640, "uid": 5, "gid": 6 },
+            { "path": "/devices/deep/null", "type": "u", "major": 1, "minor": 3 },
+            { "path": "/dev/block", "type": "b", "major": 7, "minor": 200 },
+            { "path": "/dev/pipe", "type": "p" }
+        ]),
+    );
+    let stat = container.probe(&["stat", "/dev/fuse", "/devices/deep/null", "/dev/block", "/dev/pipe"]);
+    let fuse = &stat["/dev/fuse"];
+    assert_eq!((&fuse["type"], &fuse["major"], &fuse["minor"]), (&json!("char"), &json!(10), &json!(229)));
+    assert_eq!((&fuse["mode"], &fuse["uid"], &fuse["gid"]), (&json!(0o640), &json!(5), &json!(6)));
+    assert_eq!(stat["/devices/deep/null"]["minor"], 3);
+    assert_eq!(stat["/devices/deep/null"]["mode"], 0o666);
+    assert_eq!(stat["/dev/block"]["type"], "block");
+    assert_eq!(stat["/dev/pipe"]["type"], "fifo");
+}
+
+/// An existing node that matches is used, another file in its place is an error.
+/// config-linux.md, "Devices"
+#[test]
+fn d2_occupied_paths() {
+    needs!(root);
+    let device = json!([{ "path": "/nodes/null", "type": "c", "major": 1, "minor": 3 }]);
+    let container = Container::new().set("/linux/devices", device);
+    fs::create_dir(container.bundle.rootfs().join("nodes")).unwrap();
+    fs::write(container.bundle.rootfs().join("nodes/null"), "a file").unwrap();
+    container.create(&[]).refuses(&["/nodes/null"]).exits(1);
+    container.assert_clean();
+}
+
+/// The default devices are there for everybody, with the numbers of the kernel.
+/// config-linux.md, "Default Devices"
+#[test]
+fn d3_default_devices() {
+    needs!(root);
+    let devices = Container::new().world()["devices"].clone();
+    for (name, major, minor) in
+        [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)]
+    {
+        let node = &devices[format!("/dev/{name}")];
+        assert_eq!((&node["major"], &node["minor"]), (&json!(major), &json!(minor)), "{name}");
+        assert_eq!(node["mode"], 0o666, "{name}");
+        assert_eq!((&node["uid"], &node["gid"]), (&json!(0), &json!(0)), "{name}");
+    }
+}
+
+/// Devices are used as their kind says; others may be made, as in every peer, but not opened.
+/// config-linux.md, "Allowed Device list"
+#[test]
+fn d3_device_access() {
+    needs!(root);
+    for device in ["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom"] {
+        assert_eq!(
+            Container::new().probe(&["open-device", device, "rw"]),
+            json!({ "opened": "rw" }),
+            "{device}"
+        );
+    }
+    let container = Container::new().capabilities(&["CAP_MKNOD"]);
+    let container = container.args(&["/probe", "mknod", "/sda", "b", "8", "0"]);
+    assert_eq!(container.world(), json!({}));
+    assert_eq!(container.probe(&["open-device", "/sda", "r"]), json!({ "errno": "EPERM" }));
+}
+
+/// devices: the list in order, the last match wins, defaults always open.
+/// config-linux.md, "Allowed Device list"
+#[test]
+fn c7_rules_in_order() {
+    needs!(root, cgroup_v1("devices"));
+    let fuse = |access: &str, allow: bool| json!({ "allow": allow, "type": "c", "major": 10, "minor": 229, "access": access });
+    let rules = json!([{ "allow": false, "access": "rwm" }, fuse("rwm", true), fuse("w", false)]);
+    let container = || {
+        Container::new()
+            .set("/linux/resources/devices", rules.clone())
+            .set("/linux/devices", json!([{ "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229 }]))
+    };
+    // A kernel without the driver has another errno to say than the cgroup.
+    assert_ne!(container().probe(&["open-device", "/dev/fuse", "r"]), json!({ "errno": "EPERM" }));
+    assert_eq!(container().probe(&["open-device", "/dev/fuse", "w"]), json!({ "errno": "EPERM" }));
+    assert_eq!(container().probe(&["open-device", "/dev/null", "rw"]), json!({ "opened": "rw" }));
+    let list = limited(&json!({ "devices": rules })).cgroup_file("devices", "devices.list");
+    assert!(list.contains("c 10:229 rm"), "{list}");
+}

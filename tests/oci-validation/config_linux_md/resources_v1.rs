@@ -1,0 +1,132 @@
+//! config-linux.md, "Memory", "CPU", "Block IO", "Huge page limits", "Network", "PIDs" and "RDMA" on cgroup v1.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::limited;
+use crate::harness::*;
+use crate::needs;
+
+/// The numbers of some disk.
+fn disk() -> (u32, u32) {
+    let disk = fs::read_dir("/sys/block").unwrap().flatten().next().unwrap();
+    let number = fs::read_to_string(disk.path().join("dev")).unwrap();
+    let (major, minor) = number.trim().split_once(':').unwrap();
+    (major.parse().unwrap(), minor.parse().unwrap())
+}
+
+/// memory: limit, reservation, swap, swappiness.
+/// config-linux.md, "Memory"
+#[test]
+fn v1_1_memory() {
+    needs!(root, cgroup_v1("memory"));
+    let container = limited(&json!({ "memory": {
+        "limit": 67_108_864, "reservation": 33_554_432, "swap": 134_217_728, "swappiness": 42
+    } }));
+    let file = |name: &str| container.cgroup_file("memory", name);
+    assert_eq!(file("memory.limit_in_bytes"), "67108864");
+    assert_eq!(file("memory.soft_limit_in_bytes"), "33554432");
+    assert_eq!(file("memory.memsw.limit_in_bytes"), "134217728");
+    assert_eq!(file("memory.swappiness"), "42");
+}
+
+/// disableOOMKiller.
+/// config-linux.md, "Memory"
+#[test]
+fn v1_1_oom_killer() {
+    needs!(root, cgroup_v1("memory"));
+    let container = limited(&json!({ "memory": { "limit": 67_108_864, "disableOOMKiller": true } }));
+    assert!(container.cgroup_file("memory", "memory.oom_control").contains("oom_kill_disable 1"));
+}
+
+/// A program beyond its limit is killed.
+/// config-linux.md, "Memory"
+#[test]
+fn c10_memory_is_limited() {
+    needs!(root, cgroup_v1("memory"));
+    let container = Container::new()
+        .set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }))
+        .args(&["/probe", "alloc", "100000000"]);
+    container.run(&[]).exits(137);
+    let container = Container::new().set("/linux/resources/memory", json!({ "limit": 33_554_432 }));
+    assert_eq!(container.probe(&["alloc", "1000000"]), json!({ "allocated": 1_000_000 }));
+}
+
+/// cpu: shares, quota, period.
+/// config-linux.md, "CPU"
+#[test]
+fn v1_2_cpu() {
+    needs!(root, cgroup_v1("cpu"));
+    let container = limited(&json!({ "cpu": { "shares": 512, "quota": 25_000, "period": 50_000 } }));
+    assert_eq!(container.cgroup_file("cpu", "cpu.shares"), "512");
+    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_quota_us"), "25000");
+    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_period_us"), "50000");
+}
+
+/// cpu.burst and cpu.idle.
+/// config-linux.md, "CPU"
+#[test]
+fn v1_2_burst_and_idle() {
+    needs!(root, cgroup_v1("cpu"));
+    let container = limited(&json!({ "cpu": { "quota": 25_000, "period": 50_000, "burst": 10_000 } }));
+    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_burst_us"), "10000");
+    let container = limited(&json!({ "cpu": { "idle": 1 } }));
+    assert_eq!(container.cgroup_file("cpu", "cpu.idle"), "1");
+}
+
+/// cpuset: CPUs and nodes bind the program; unset ones are the parent's.
+/// config-linux.md, "CPU"
+#[test]
+fn v1_2_cpuset() {
+    needs!(root, cgroup_v1("cpuset"));
+    let container = limited(&json!({ "cpu": { "cpus": "0", "mems": "0" } }));
+    assert_eq!(container.cgroup_file("cpuset", "cpuset.cpus"), "0");
+    assert_eq!(container.cgroup_file("cpuset", "cpuset.mems"), "0");
+    let container = Container::new().set("/linux/resources/cpu", json!({ "cpus": "0" }));
+    assert_eq!(container.world()["cpus"], json!([0]));
+    let all = fs::read_to_string("/sys/fs/cgroup/cpuset/cpuset.cpus").unwrap();
+    let container = limited(&json!({}));
+    assert_eq!(container.cgroup_file("cpuset", "cpuset.cpus"), all.trim());
+}
+
+/// blkio: throttles by device.
+/// config-linux.md, "Block IO"
+#[test]
+fn v1_3_block_io() {
+    needs!(root, cgroup_v1("blkio"), block_device);
+    let (major, minor) = disk();
+    let container = limited(&json!({ "blockIO": {
+        "throttleReadBpsDevice": [{ "major": major, "minor": minor, "rate": 1_048_576 }],
+        "throttleWriteIOPSDevice": [{ "major": major, "minor": minor, "rate": 100 }]
+    } }));
+    assert_eq!(
+        container.cgroup_file("blkio", "blkio.throttle.read_bps_device"),
+        format!("{major}:{minor} 1048576")
+    );
+    assert_eq!(
+        container.cgroup_file("blkio", "blkio.throttle.write_iops_device"),
+        format!("{major}:{minor} 100")
+    );
+}
+
+/// pids: as many processes as allowed and no more; `{}` and -1 are no limit.
+/// config-linux.md, "PIDs"
+#[test]
+fn v1_5_pids() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().set("/linux/resources/pids", json!({ "limit": 5 }));
+    let answer = container.probe(&["fork", "20"]);
+    assert_eq!(answer, json!({ "children": 4, "refusal": { "errno": "EAGAIN" } }));
+    let container = limited(&json!({ "pids": { "limit": -1 } }));
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "max");
+}
+
+/// An empty pids object limits nothing.
+/// config-linux.md, "PIDs"
+#[test]
+fn v1_5_no_limit() {
+    needs!(root, cgroup_v1("pids"));
+    let container = limited(&json!({ "pids": {} }));
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "max");
+}

@@ -1,0 +1,159 @@
+//! config.md, "User" and "Linux Process": ids, groups, capabilities, labels.
+
+use serde_json::json;
+
+use crate::harness::*;
+use crate::needs;
+
+/// uid, gid and exactly the listed groups; none of the caller's remain.
+/// config.md, "User"
+#[test]
+fn p4_user_and_groups() {
+    needs!(root);
+    let user = json!({ "uid": 1000, "gid": 1001, "additionalGids": [2000, 3000] });
+    let world = Container::new().set("/process/user", user).world();
+    assert_eq!(world["uid"], json!({ "real": 1000, "effective": 1000, "saved": 1000 }));
+    assert_eq!(world["gid"], json!({ "real": 1001, "effective": 1001, "saved": 1001 }));
+    assert_eq!(world["groups"], json!([2000, 3000]));
+}
+
+/// No user means root.
+/// config.md, "User"
+#[test]
+fn p4_the_default_user() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config["process"].as_object_mut().unwrap().remove("user");
+    });
+    let world = container.world();
+    assert_eq!(world["uid"]["real"], 0);
+    assert_eq!(world["gid"]["real"], 0);
+    assert_eq!(world["groups"], json!([]));
+}
+
+/// umask as the config says, 0022 otherwise.
+/// config.md, "User"
+#[test]
+fn p5_umask() {
+    needs!(root);
+    assert_eq!(Container::new().world()["umask"], 0o22);
+    assert_eq!(Container::new().set("/process/user/umask", json!(0o77)).world()["umask"], 0o77);
+    assert_eq!(Container::new().set("/process/user/umask", json!(0)).world()["umask"], 0);
+}
+
+/// The five sets are as listed, no more and no less.
+/// config.md, "Linux Process"
+#[test]
+fn p7_capability_sets() {
+    needs!(root);
+    let container = Container::new().set(
+        "/process/capabilities",
+        json!({
+            "bounding": ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID"],
+            "permitted": ["CAP_CHOWN", "CAP_KILL"],
+            "effective": ["CAP_KILL"],
+            "inheritable": ["CAP_CHOWN"],
+            "ambient": []
+        }),
+    );
+    // For uid 0, execve turns the bounding and inheritable sets into permitted; a plain user shows the sets.
+    let world = container.set("/process/user", json!({ "uid": 1000, "gid": 1000 })).world();
+    assert_eq!(world["capabilities"]["bounding"], json!(["CAP_CHOWN", "CAP_KILL", "CAP_SETUID"]));
+    assert_eq!(world["capabilities"]["inheritable"], json!(["CAP_CHOWN"]));
+    assert_eq!(world["capabilities"]["permitted"], json!([]));
+    assert_eq!(world["capabilities"]["effective"], json!([]));
+    assert_eq!(world["capabilities"]["ambient"], json!([]));
+}
+
+/// Root gets what the bounding set allows.
+/// config.md, "Linux Process"
+#[test]
+fn p7_capabilities_of_root() {
+    needs!(root);
+    let world = Container::new().world();
+    let expected = json!(["CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"]);
+    for set in ["bounding", "permitted", "effective"] {
+        assert_eq!(world["capabilities"][set], expected, "{set}");
+    }
+}
+
+/// No capabilities object means none at all.
+/// config.md, "Linux Process"
+#[test]
+fn p7_no_capabilities() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config["process"].as_object_mut().unwrap().remove("capabilities");
+    });
+    let world = container.world();
+    for set in ["bounding", "permitted", "effective", "inheritable", "ambient"] {
+        assert_eq!(world["capabilities"][set], json!([]), "{set}");
+    }
+}
+
+/// A capability that nobody knows is a warning, not an error.
+/// config.md, "Linux Process"
+#[test]
+fn p7_unknown_capabilities_warn() {
+    needs!(root);
+    let names = ["CAP_KILL", "CAP_FROM_THE_FUTURE"];
+    let container = Container::new().capabilities(&names);
+    let finished = container.run(&[]).ok();
+    assert_eq!(finished.json()["capabilities"]["bounding"], json!(["CAP_KILL"]));
+    assert!(finished.stderr.contains("CAP_FROM_THE_FUTURE"), "no warning: {}", finished.stderr);
+}
+
+/// Ambient capabilities survive execve of a plain user.
+/// config.md, "Linux Process"
+#[test]
+fn p8_ambient_capabilities() {
+    needs!(root);
+    let names = json!(["CAP_NET_BIND_SERVICE"]);
+    let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 })).set(
+        "/process/capabilities",
+        json!({
+            "bounding": names, "permitted": names, "effective": names, "inheritable": names, "ambient": names
+        }),
+    );
+    let world = container.world();
+    for set in ["ambient", "effective", "permitted", "inheritable", "bounding"] {
+        assert_eq!(world["capabilities"][set], names, "{set}");
+    }
+}
+
+/// no_new_privs is as asked, also beside a filter.
+/// config.md, "Linux Process"
+#[test]
+fn p9_no_new_privileges() {
+    needs!(root);
+    let filter = json!({ "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }] });
+    for (asked, bit) in [(true, 1), (false, 0)] {
+        let container = Container::new().set("/process/noNewPrivileges", json!(asked));
+        assert_eq!(container.world()["no_new_privs"], bit);
+        let container = Container::new().set("/process/noNewPrivileges", json!(asked));
+        let world = container.set("/linux/seccomp", filter.clone()).world();
+        assert_eq!((&world["no_new_privs"], &world["seccomp"]["mode"]), (&json!(bit), &json!(2)));
+    }
+}
+
+/// A profile on a host without AppArmor is refused and not forgotten.
+/// config.md, "Linux Process"
+#[test]
+fn p16_apparmor_without_apparmor() {
+    needs!(root, no_apparmor);
+    let container = Container::new().set("/process/apparmorProfile", json!("docker-default"));
+    container.create(&[]).refuses(&["pparmor"]).exits(1);
+    container.assert_clean();
+}
+
+/// A label on a host without SELinux is refused and not forgotten.
+/// config.md, "Linux Process"
+#[test]
+fn p17_selinux_without_selinux() {
+    needs!(root, no_selinux);
+    let label = json!("system_u:system_r:container_t:s0");
+    let container = Container::new().set("/process/selinuxLabel", label);
+    container.create(&[]).refuses(&["elinux"]).exits(1);
+    container.assert_clean();
+}

@@ -1,0 +1,90 @@
+//! config.md, "POSIX process" and "Linux Process": resource limits and the OOM score.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+
+/// Every rlimit is set to soft and hard.
+/// config.md, "POSIX process"
+#[test]
+fn p12_every_rlimit() {
+    needs!(root);
+    let own = |name: &str| Container::new().world()["rlimits"][name].clone();
+    let file = own("RLIMIT_FSIZE");
+    let container = Container::new().set(
+        "/process/rlimits",
+        json!([
+            { "type": "RLIMIT_NOFILE", "soft": 100, "hard": 200 },
+            { "type": "RLIMIT_CORE", "soft": 0, "hard": 1024 },
+            { "type": "RLIMIT_NPROC", "soft": 50, "hard": 60 },
+            { "type": "RLIMIT_STACK", "soft": 4_194_304, "hard": 8_388_608 },
+            { "type": "RLIMIT_CPU", "soft": 100, "hard": 200 },
+            { "type": "RLIMIT_AS", "soft": 1_073_741_824u64, "hard": 1_073_741_824u64 },
+            { "type": "RLIMIT_DATA", "soft": 1_073_741_824u64, "hard": 1_073_741_824u64 },
+            { "type": "RLIMIT_RSS", "soft": 1_073_741_824u64, "hard": 1_073_741_824u64 },
+            { "type": "RLIMIT_LOCKS", "soft": 10, "hard": 10 },
+            { "type": "RLIMIT_SIGPENDING", "soft": 10, "hard": 10 },
+            { "type": "RLIMIT_MSGQUEUE", "soft": 10, "hard": 10 },
+            { "type": "RLIMIT_MEMLOCK", "soft": 65536, "hard": 65536 },
+            { "type": "RLIMIT_RTTIME", "soft": 10_000_000, "hard": 10_000_000 },
+            { "type": "RLIMIT_NICE", "soft": 0, "hard": 0 },
+            { "type": "RLIMIT_RTPRIO", "soft": 0, "hard": 0 }
+        ]),
+    );
+    let limits = container.world()["rlimits"].clone();
+    assert_eq!(limits["RLIMIT_NOFILE"], json!({ "soft": 100, "hard": 200 }));
+    assert_eq!(limits["RLIMIT_CORE"], json!({ "soft": 0, "hard": 1024 }));
+    assert_eq!(limits["RLIMIT_NPROC"], json!({ "soft": 50, "hard": 60 }));
+    assert_eq!(limits["RLIMIT_STACK"], json!({ "soft": 4_194_304, "hard": 8_388_608 }));
+    assert_eq!(limits["RLIMIT_AS"]["soft"], 1_073_741_824u64);
+    assert_eq!(limits["RLIMIT_MSGQUEUE"], json!({ "soft": 10, "hard": 10 }));
+    assert_eq!(limits["RLIMIT_RTTIME"], json!({ "soft": 10_000_000, "hard": 10_000_000 }));
+    assert_eq!(limits["RLIMIT_FSIZE"], file, "a limit that was not listed changed");
+}
+
+/// The largest u64 means no limit.
+/// config.md, "POSIX process"
+#[test]
+fn p12_unlimited_rlimits() {
+    needs!(root);
+    let container = Container::new()
+        .set("/process/rlimits", json!([{ "type": "RLIMIT_CORE", "soft": 0, "hard": u64::MAX }]));
+    assert_eq!(container.world()["rlimits"]["RLIMIT_CORE"]["hard"], json!(u64::MAX));
+}
+
+/// Limits that would choke the runtime itself only hit the program.
+/// config.md, "POSIX process"
+#[test]
+fn p11_rlimits_apply_last() {
+    needs!(root);
+    for (name, value) in [("RLIMIT_NOFILE", 9), ("RLIMIT_NPROC", 1), ("RLIMIT_FSIZE", 0)] {
+        let limit = json!([{ "type": name, "soft": value, "hard": value }]);
+        // A regular file as stdout would meet FSIZE, so the exit code has to tell.
+        let container = Container::new().set("/process/rlimits", limit).args(&["/probe", "exit", "5"]);
+        container.run(&[]).exits(5);
+    }
+}
+
+/// Raising a hard limit needs CAP_SYS_RESOURCE, and is done when it is there.
+/// config.md, "POSIX process"
+#[test]
+fn p11_raised_rlimits() {
+    needs!(root, sys_resource);
+    let limit = json!([{ "type": "RLIMIT_MEMLOCK", "soft": u64::MAX, "hard": u64::MAX }]);
+    let world = Container::new().set("/process/rlimits", limit).world();
+    assert_eq!(world["rlimits"]["RLIMIT_MEMLOCK"]["hard"], json!(u64::MAX));
+}
+
+/// oom_score_adj is as asked, and the caller's when not asked.
+/// config.md, "Linux Process"
+#[test]
+fn p10_oom_score_adj() {
+    needs!(root);
+    assert_eq!(Container::new().set("/process/oomScoreAdj", json!(123)).world()["oom_score_adj"], 123);
+    let own: Value =
+        fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse::<i64>().unwrap().into();
+    assert_eq!(Container::new().world()["oom_score_adj"], own);
+}

@@ -1,0 +1,11 @@
+//! config.md: the configuration that all platforms share, and the bundle it lies in.
+
+mod credentials;
+mod document;
+mod hooks;
+mod limits;
+mod mount_options;
+mod mounts;
+mod process;
+mod root;
+mod scheduling;

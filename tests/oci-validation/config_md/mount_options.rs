@@ -1,0 +1,276 @@
+//! config.md, "Linux mount options": each word of the table, on every kind of mount that can take it.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use rustix::fs::{CWD, FileType, Mode};
+use serde_json::json;
+
+use crate::harness::*;
+use crate::needs;
+use crate::seen::{mount_flags, mount_on};
+
+/// Per-mount options, each alone on a tmpfs: what mountinfo says.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_options_on_tmpfs() {
+    needs!(root);
+    let table: &[(&str, &[&str], &[&str])] = &[
+        ("ro", &["ro"], &["rw"]),
+        ("rw", &["rw"], &["ro"]),
+        ("nosuid", &["nosuid"], &[]),
+        ("suid", &[], &["nosuid"]),
+        ("nodev", &["nodev"], &[]),
+        ("dev", &[], &["nodev"]),
+        ("noexec", &["noexec"], &[]),
+        ("exec", &[], &["noexec"]),
+        ("noatime", &["noatime"], &["relatime"]),
+        ("atime", &[], &["noatime"]),
+        ("relatime", &["relatime"], &[]),
+        ("strictatime", &[], &["relatime", "noatime"]),
+        ("nodiratime", &["nodiratime"], &[]),
+        ("diratime", &[], &["nodiratime"]),
+        ("nosymfollow", &["nosymfollow"], &[]),
+        ("symfollow", &[], &["nosymfollow"]),
+        ("norelatime", &[], &[]),
+        ("nostrictatime", &[], &[]),
+        ("async", &["rw"], &[]),
+        ("loud", &["rw"], &[]),
+        ("silent", &["rw"], &[]),
+        ("iversion", &["rw"], &[]),
+        ("noiversion", &["rw"], &[]),
+        ("lazytime", &["rw"], &[]),
+        ("nolazytime", &["rw"], &[]),
+        ("nomand", &["rw"], &[]),
+        ("sync", &["rw"], &[]),
+        ("dirsync", &["rw"], &[]),
+    ];
+    let mut container = Container::new();
+    for (option, _, _) in table {
+        container = container.mount(&format!("/o/{option}"), "tmpfs", "tmpfs", &[option]);
+    }
+    let world = container.world();
+    for (option, present, absent) in table {
+        let target = format!("/o/{option}");
+        let found = mount_flags(mount_on(&world, &target));
+        assert!(present.iter().all(|flag| found.contains(flag)), "{option}: {found:?}");
+        assert!(!absent.iter().any(|flag| found.contains(flag)), "{option}: {found:?}");
+    }
+}
+
+/// `defaults` is a word of mount(8), not one for the filesystem.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_defaults_on_tmpfs() {
+    needs!(root);
+    let world = Container::new().mount("/data", "tmpfs", "tmpfs", &["defaults"]).world();
+    assert!(mount_flags(mount_on(&world, "/data")).contains(&"rw"));
+}
+
+/// sync, dirsync and lazytime belong to the filesystem.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_options_of_the_filesystem() {
+    needs!(root);
+    let world = Container::new()
+        .mount("/s", "tmpfs", "tmpfs", &["sync"])
+        .mount("/d", "tmpfs", "tmpfs", &["dirsync"])
+        .mount("/l", "tmpfs", "tmpfs", &["lazytime"])
+        .world();
+    for (target, option) in [("/s", "sync"), ("/d", "dirsync"), ("/l", "lazytime")] {
+        assert!(mount_on(&world, target)["super"].as_array().unwrap().contains(&json!(option)), "{option}");
+    }
+}
+
+/// The same options on a bind change that mount, and only when asked.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_options_on_binds() {
+    needs!(root);
+    let table: &[(&str, &[&str])] = &[
+        ("ro", &["ro"]),
+        ("nosuid", &["nosuid"]),
+        ("nodev", &["nodev"]),
+        ("noexec", &["noexec"]),
+        ("noatime", &["noatime"]),
+        ("nodiratime", &["nodiratime"]),
+        ("nosymfollow", &["nosymfollow"]),
+        ("rw", &["rw"]),
+        ("defaults", &["rw"]),
+        ("relatime", &["rw", "relatime"]),
+        ("suid", &["rw"]),
+        ("silent", &["rw"]),
+    ];
+    let mut container = Container::new();
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    for (option, _) in table {
+        container = container.mount(&format!("/o/{option}"), "bind", "shared", &["bind", option]);
+    }
+    let world = container.world();
+    for (option, present) in table {
+        let found = mount_flags(mount_on(&world, &format!("/o/{option}")));
+        assert!(present.iter().all(|flag| found.contains(flag)), "{option}: {found:?}");
+        let restricting = ["ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "nosymfollow"];
+        let extra = restricting.iter().find(|flag| found.contains(flag) && !present.contains(flag));
+        assert!(extra.is_none(), "{option} brought {extra:?}");
+    }
+}
+
+/// `rro` and its family reach the mounts below, plain `ro` does not.
+/// config.md, "Linux mount options"
+#[test]
+fn m7_recursive_attributes() {
+    needs!(root);
+    let table: &[(&str, &str, bool)] = &[
+        ("ro", "ro", false),
+        ("rro", "ro", true),
+        ("rnosuid", "nosuid", true),
+        ("rnodev", "nodev", true),
+        ("rnoexec", "noexec", true),
+        ("rnoatime", "noatime", true),
+        ("rnodiratime", "nodiratime", true),
+        ("rnosymfollow", "nosymfollow", true),
+    ];
+    for (option, flag, below) in table {
+        let mut container = Container::new().mount("/tree", "bind", "tree", &["rbind", option]);
+        container.bundle.host_tmpfs("tree", "mode=755");
+        container.bundle.host_tmpfs("tree/below", "mode=755");
+        let world = container.world();
+        assert!(mount_flags(mount_on(&world, "/tree")).contains(flag), "{option} on the tree");
+        assert_eq!(mount_flags(mount_on(&world, "/tree/below")).contains(flag), *below, "{option} below");
+    }
+}
+
+/// The positive recursive attributes take flags away from the whole tree.
+/// config.md, "Linux mount options"
+#[test]
+fn m7_recursive_attributes_clear() {
+    needs!(root);
+    let table: &[(&str, &str)] = &[
+        ("rrw", "ro"),
+        ("rsuid", "nosuid"),
+        ("rdev", "nodev"),
+        ("rexec", "noexec"),
+        ("rdiratime", "nodiratime"),
+        ("rsymfollow", "nosymfollow"),
+        ("rrelatime", "noatime"),
+        ("rstrictatime", "noatime"),
+    ];
+    for (option, flag) in table {
+        let mut container = Container::new().mount("/tree", "bind", "tree", &["rbind", option]);
+        container.bundle.host_tmpfs("tree", "mode=755");
+        fs::create_dir(container.bundle.join("tree/below")).unwrap();
+        container.bundle.host_tmpfs("tree/below", &format!("mode=755,{flag}"));
+        let world = container.world();
+        assert!(!mount_flags(mount_on(&world, "/tree/below")).contains(flag), "{option} left {flag}");
+    }
+}
+
+/// Propagation words set the kind of a mount.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_propagation_of_mounts() {
+    needs!(root);
+    for (option, tag) in [
+        ("private", ""),
+        ("rprivate", ""),
+        ("shared", "shared:"),
+        ("rshared", "shared:"),
+        ("unbindable", "unbindable"),
+        ("runbindable", "unbindable"),
+    ] {
+        let container = Container::new().mount("/host", "bind", "shared", &["rbind", option]);
+        fs::create_dir(container.bundle.join("shared")).unwrap();
+        let world = container.world();
+        let found = mount_on(&world, "/host")["propagation"].to_string();
+        assert!(if tag.is_empty() { found == "[]" } else { found.contains(tag) }, "{option}: {found}");
+    }
+}
+
+/// A slave of a shared mount on the host sees what is mounted there later; a private one does not.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_slaves_follow_their_master() {
+    needs!(root);
+    for (option, seen) in [("rslave", true), ("rprivate", false)] {
+        let mut container = Container::new().mount("/tree", "bind", "tree", &["rbind", option]);
+        let tree = container.bundle.host_tmpfs("tree", "mode=755");
+        let shared = std::process::Command::new("mount").arg("--make-shared").arg(&tree).status();
+        assert!(shared.unwrap().success());
+        fs::create_dir(tree.join("late")).unwrap();
+        let mut container = container.sleeping();
+        let late = container.bundle.host_tmpfs("tree/late", "mode=755");
+        fs::write(late.join("mark"), "").unwrap();
+        let names = container.exec(&[], &["/probe", "list", "/tree/late"]).ok().json();
+        assert_eq!(names["/tree/late"] == json!(["mark"]), seen, "{option}");
+    }
+}
+
+/// `tmpcopyup` keeps the content, owners and modes that the tmpfs covers.
+/// config.md, "Linux mount options"
+#[test]
+fn m11_tmpcopyup() {
+    needs!(root);
+    let container = Container::new().mount("/full", "tmpfs", "tmpfs", &["tmpcopyup"]);
+    let full = container.bundle.rootfs().join("full");
+    fs::create_dir_all(full.join("sub")).unwrap();
+    fs::write(full.join("sub/file"), "kept").unwrap();
+    fs::set_permissions(full.join("sub/file"), fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(full.join("sub/file"), Some(12), Some(34)).unwrap();
+    symlink("sub/file", full.join("link")).unwrap();
+    let container = container.args(&["/probe", "stat", "/full/sub/file", "/full/link"]);
+    let stat = container.world();
+    assert_eq!(stat["/full/sub/file"]["mode"], 0o640);
+    assert_eq!(stat["/full/sub/file"]["uid"], 12);
+    assert_eq!(stat["/full/sub/file"]["gid"], 34);
+    assert_eq!(stat["/full/link"]["target"], "sub/file");
+    let container = container.args(&["/probe", "write", "/full/sub/file", "changed"]);
+    container.world();
+    assert_eq!(
+        fs::read_to_string(full.join("sub/file")).unwrap(),
+        "kept",
+        "the write went through the tmpfs"
+    );
+}
+
+/// A tmpfs with data for the filesystem: size and mode.
+/// config.md, "Linux mount options"
+#[test]
+fn m12_other_words_go_to_the_filesystem() {
+    needs!(root);
+    let world =
+        Container::new().mount("/data", "tmpfs", "scratch", &["size=64k", "mode=700", "nosuid"]).world();
+    let mount = mount_on(&world, "/data");
+    assert_eq!((&mount["type"], &mount["source"]), (&json!("tmpfs"), &json!("scratch")));
+    let options = mount["super"].as_array().unwrap();
+    assert!(options.contains(&json!("size=64k")) && options.contains(&json!("mode=700")), "{options:?}");
+    assert!(mount_flags(mount).contains(&"nosuid"));
+}
+
+/// tmpcopyup copies nodes and the directory's own mode, but nothing of what is mounted below.
+/// config.md, "Linux mount options"
+#[test]
+fn m11_tmpcopyup_takes_nodes_and_no_other_mounts() {
+    needs!(root);
+    let container = Container::new();
+    let (full, outside) = (container.bundle.rootfs().join("full"), container.bundle.join("outside"));
+    fs::create_dir_all(full.join("inner")).unwrap();
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("secret"), "x").unwrap();
+    for (name, kind, mode) in [("fifo", FileType::Fifo, 0o622), ("null", FileType::CharacterDevice, 0o666)] {
+        let null = rustix::fs::makedev(1, 3);
+        rustix::fs::mknodat(CWD, full.join(name), kind, Mode::empty(), null).unwrap();
+        fs::set_permissions(full.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(&full, fs::Permissions::from_mode(0o1751)).unwrap();
+    let container = container
+        .mount("/full/inner", "none", outside.to_str().unwrap(), &["bind"])
+        .mount("/full", "tmpfs", "tmpfs", &["tmpcopyup"])
+        .args(&["/probe", "stat", "/full", "/full/fifo", "/full/null", "/full/inner", "/full/inner/secret"]);
+    let stat = container.world();
+    for (path, mode) in [("/full", 0o1751), ("/full/fifo", 0o622), ("/full/null", 0o666)] {
+        assert_eq!(stat[path]["mode"], mode, "{path}: {stat}");
+    }
+    assert!(stat["/full/inner"]["mode"].is_u64(), "{stat}");
+    assert_eq!(stat["/full/inner/secret"]["errno"], "ENOENT", "{stat}");
+}

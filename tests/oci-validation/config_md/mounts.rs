@@ -1,0 +1,259 @@
+//! config.md, "Mounts": kinds, order, destinations, sources, id mappings.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::needs;
+use crate::seen::{mount_flags, mount_on};
+
+/// Mounts happen in the order listed: a later one covers an earlier one, a child lies on its parent.
+/// config.md, "Mounts"
+#[test]
+fn m1_mounts_are_ordered() {
+    needs!(root);
+    let world = Container::new()
+        .mount("/a", "tmpfs", "first", &[])
+        .mount("/a/b", "tmpfs", "child", &[])
+        .mount("/c", "tmpfs", "covered", &[])
+        .mount("/c", "tmpfs", "covering", &[])
+        .world();
+    assert_eq!(mount_on(&world, "/a/b")["parent"], mount_on(&world, "/a")["id"]);
+    assert_eq!(mount_on(&world, "/c")["source"], "covering");
+}
+
+/// A destination without a leading slash is below the root.
+/// config.md, "Mounts"
+#[test]
+fn m2_relative_destinations() {
+    needs!(root);
+    let world = Container::new().mount("rel/ative", "tmpfs", "tmpfs", &[]).world();
+    assert_eq!(mount_on(&world, "/rel/ative")["type"], "tmpfs");
+}
+
+/// Links in a destination are followed inside the root filesystem only, an absolute one and one with `..` too.
+/// config.md, "Mounts"
+#[test]
+fn m3_destinations_stay_inside() {
+    needs!(root);
+    let container = Container::new().mount("/absolute/inside", "tmpfs", "one", &[]).mount(
+        "/dotdot/inside",
+        "tmpfs",
+        "two",
+        &[],
+    );
+    symlink("/tmp", container.bundle.rootfs().join("absolute")).unwrap();
+    symlink("../../../../../../run", container.bundle.rootfs().join("dotdot")).unwrap();
+    let world = container.world();
+    assert_eq!(mount_on(&world, "/tmp/inside")["source"], "one");
+    assert_eq!(mount_on(&world, "/run/inside")["source"], "two");
+}
+
+/// Directories and files of the host appear inside; a source is relative to the bundle; targets are made.
+/// config.md, "Mounts"
+#[test]
+fn m4_bind_mounts() {
+    needs!(root);
+    let container = Container::new().mount("/host/dir", "bind", "shared", &["rbind"]).mount(
+        "/host/file",
+        "none",
+        "shared/file",
+        &["bind"],
+    );
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    fs::write(container.bundle.join("shared/file"), "from the host").unwrap();
+    let answer = container.probe(&["read", "/host/dir/file", "/host/file"]);
+    assert_eq!(answer, json!({ "/host/dir/file": "from the host", "/host/file": "from the host" }));
+}
+
+/// Only `rbind` brings what is mounted below the source.
+/// config.md, "Mounts"
+#[test]
+fn m4_recursive_binds() {
+    needs!(root);
+    for (option, seen) in [("rbind", json!(["inner"])), ("bind", json!([]))] {
+        let mut container = Container::new().mount("/tree", "bind", "tree", &[option]);
+        container.bundle.host_tmpfs("tree", "mode=755");
+        let below = container.bundle.host_tmpfs("tree/below", "mode=755");
+        fs::write(below.join("inner"), "").unwrap();
+        let answer = container.probe(&["list", "/tree/below"]);
+        assert_eq!(answer["/tree/below"], seen, "{option}");
+    }
+}
+
+/// A read-only bind cannot be written, its source still can.
+/// config.md, "Mounts"
+#[test]
+fn m5_read_only_binds() {
+    needs!(root);
+    let container =
+        Container::new().mount("/host", "bind", "shared", &["bind", "ro", "nosuid", "nodev", "noexec"]);
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    let set = container.args(&["/probe", "write", "/host/new", "text"]);
+    assert_eq!(set.world(), json!({ "errno": "EROFS" }));
+    let world = set.args(&["/probe"]).world();
+    let found = mount_flags(mount_on(&world, "/host")).join(",");
+    for flag in ["ro", "nosuid", "nodev", "noexec"] {
+        assert!(found.split(',').any(|word| word == flag), "{flag} is not among {found}");
+    }
+}
+
+/// What is written through a bind is on the host.
+/// config.md, "Mounts"
+#[test]
+fn m4_writable_binds() {
+    needs!(root);
+    let container = Container::new().mount("/host", "bind", "shared", &["bind"]);
+    let shared = container.bundle.join("shared");
+    fs::create_dir(&shared).unwrap();
+    let container = container.args(&["/probe", "write", "/host/new", "text"]);
+    container.world();
+    assert_eq!(fs::read_to_string(shared.join("new")).unwrap(), "text");
+}
+
+/// A source that does not exist is named.
+/// config.md, "Mounts"
+#[test]
+fn m4_missing_sources() {
+    needs!(root);
+    let container = Container::new().mount("/host", "bind", "/no/such/source", &["bind"]);
+    container.create(&[]).refuses(&["/no/such/source"]).exits(1);
+    container.assert_clean();
+}
+
+/// What a container mounts does not appear on the host.
+/// config.md, "Mounts"
+#[test]
+fn m15_mounts_stay_inside() {
+    needs!(root);
+    let before = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let container = Container::new().mount("/data", "tmpfs", "tmpfs", &[]).sleeping();
+    let id = container.bundle.path().to_str().unwrap().to_owned();
+    let after = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!after.contains(&id) && !before.contains(&id), "{after}");
+}
+
+/// The host's root cannot be reached: no mount of the old root is left.
+/// config.md, "Mounts"
+#[test]
+fn m19_the_old_root_is_gone() {
+    needs!(root);
+    let world = Container::new().world();
+    let mounts = world["mounts"].as_array().unwrap();
+    let roots: Vec<&Value> = mounts.iter().filter(|mount| mount["target"] == "/").collect();
+    assert_eq!(roots.len(), 1, "{roots:?}");
+    for mount in mounts {
+        assert!(!mount["target"].as_str().unwrap().contains("hull-test-"), "{mount}");
+    }
+}
+
+/// Without pivot_root the container is sealed all the same.
+/// config.md, "Mounts"
+#[test]
+fn m19_without_pivot_root() {
+    needs!(root);
+    let container = Container::new().args(&["/probe", "list", "/"]);
+    let names = container.run(&["--no-pivot"]).ok().json();
+    assert!(names["/"].as_array().unwrap().contains(&json!("probe")));
+}
+
+/// An idmapped bind shows other owners: host 0 is 100000 inside.
+/// config.md, "Mounts"
+#[test]
+fn m8_idmapped_binds() {
+    needs!(root);
+    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    let container = Container::new().edit(|config| {
+        config["mounts"].as_array_mut().unwrap().push(json!({
+            "destination": "/mapped", "type": "bind", "source": "shared", "options": ["bind", "idmap"],
+            "uidMappings": map, "gidMappings": map
+        }));
+    });
+    let shared = container.bundle.join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("file"), "").unwrap();
+    std::os::unix::fs::chown(shared.join("file"), Some(7), Some(8)).unwrap();
+    let stat = container.probe(&["stat", "/mapped/file"]);
+    assert_eq!(stat["/mapped/file"]["uid"], 100_007);
+    assert_eq!(stat["/mapped/file"]["gid"], 100_008);
+}
+
+/// In a user namespace, an idmapped bind shows the container's own ids, and new files get the host's.
+/// config.md, "Mounts"
+#[test]
+fn m8_idmapped_binds_in_a_user_namespace() {
+    needs!(root, user_ns);
+    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+    let container = Container::new().user_namespace().edit(|config| {
+        config["mounts"].as_array_mut().unwrap().push(json!({
+            "destination": "/mapped", "type": "bind", "source": "shared", "options": ["rbind", "idmap"],
+            "uidMappings": map, "gidMappings": map
+        }));
+    });
+    let shared = container.bundle.join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("file"), "").unwrap();
+    let container = container.args(&["/probe", "write", "/mapped/new", "text"]);
+    assert_eq!(container.world(), json!({ "written": 4 }));
+    let container = container.args(&["/probe", "stat", "/mapped/file"]);
+    assert_eq!(container.world()["/mapped/file"]["uid"], 0);
+    assert_eq!(fs::metadata(shared.join("new")).unwrap().uid(), 0);
+}
+
+/// A bind in a user namespace may be read-only although its source is locked nosuid and nodev.
+/// config.md, "Mounts"
+#[test]
+fn m5_locked_flags_in_a_user_namespace() {
+    needs!(root, user_ns);
+    let mut container =
+        Container::new().user_namespace().mount("/locked", "bind", "locked", &["rbind", "ro"]);
+    container.bundle.host_tmpfs("locked", "mode=755,nosuid,nodev,noexec");
+    let world = container.world();
+    let found = mount_flags(mount_on(&world, "/locked")).join(",");
+    for flag in ["ro", "nosuid", "nodev", "noexec"] {
+        assert!(found.split(',').any(|word| word == flag), "{flag} is not among {found}");
+    }
+}
+
+/// Nothing may be mounted over /proc, but lxcfs-like files may.
+/// config.md, "Mounts"
+#[test]
+fn m20_mounts_inside_proc() {
+    needs!(root);
+    let container = Container::new().mount("/proc/sys", "bind", "rootfs", &["bind"]);
+    container.create(&[]).refuses(&["/proc"]).exits(1);
+    let container = Container::new().mount("/proc/uptime", "bind", "uptime", &["bind"]);
+    fs::write(container.bundle.join("uptime"), "1.00 2.00\n").unwrap();
+    assert_eq!(container.probe(&["read", "/proc/uptime"])["/proc/uptime"], "1.00 2.00\n");
+}
+
+/// Not even an empty filesystem.
+/// config.md, "Mounts"
+#[test]
+fn m20_tmpfs_inside_proc() {
+    needs!(root);
+    let container = Container::new().mount("/proc/sys", "tmpfs", "tmpfs", &[]);
+    container.create(&[]).refuses(&["/proc"]).exits(1);
+}
+
+/// The default file systems are what they are called.
+/// config-linux.md, "Default Filesystems"
+#[test]
+fn m16_default_filesystems() {
+    needs!(root);
+    let world = Container::new().world();
+    for (target, kind) in [
+        ("/proc", "proc"),
+        ("/dev", "tmpfs"),
+        ("/dev/pts", "devpts"),
+        ("/dev/shm", "tmpfs"),
+        ("/dev/mqueue", "mqueue"),
+        ("/sys", "sysfs"),
+    ] {
+        assert_eq!(mount_on(&world, target)["type"], kind, "{target}");
+    }
+    let shm = mount_flags(mount_on(&world, "/dev/shm")).join(",");
+    assert!(shm.contains("nosuid") && shm.contains("nodev") && shm.contains("noexec"), "{shm}");
+}

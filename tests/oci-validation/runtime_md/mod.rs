@@ -1,0 +1,5 @@
+//! runtime.md: state, lifecycle and operations.
+
+mod lifecycle;
+mod operations;
+mod state;

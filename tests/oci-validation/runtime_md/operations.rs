@@ -1,0 +1,215 @@
+//! runtime.md, "Create", "Start", "Kill" and "Delete".
+
+use std::fs;
+
+use crate::harness::*;
+use crate::needs;
+
+/// After `create` everything is there but the program, which `start` lets go.
+/// runtime.md, "Create"
+#[test]
+fn l3_create_prepares_and_start_runs() {
+    needs!(root);
+    let container = Container::new().args(&["/probe", "write", "/ran", "yes"]);
+    container.create(&[]).ok();
+    assert_eq!(container.status(), "created");
+    assert!(container.pid() > 0);
+    assert!(fs::metadata(container.bundle.rootfs().join("ran")).is_err(), "the program ran before start");
+    container.start().ok();
+    container.await_stop();
+    assert_eq!(fs::read_to_string(container.bundle.rootfs().join("ran")).unwrap(), "yes");
+    container.delete(&[]).ok();
+    container.assert_clean();
+}
+
+/// A second container of the same id is refused and leaves the first alone.
+/// runtime.md, "Create"
+#[test]
+fn l1_ids_are_unique() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.create(&[]).refuses(&["exist"]).exits(1);
+    container.run(&[]).refuses(&["exist"]).exits(1);
+    assert_eq!(container.status(), "running");
+}
+
+/// An id is one plain file name.
+/// runtime.md, "Create"
+#[test]
+fn l1_ids_are_checked() {
+    needs!(root);
+    let long = "x".repeat(2000);
+    for id in ["", ".", "..", "a/b", "../escape", "/abs", "with blank", "new\nline", "a*b", &long] {
+        let mut container = Container::new();
+        container.id = id.to_owned();
+        container.create(&[]).refuses(&[]);
+        let left: Vec<_> = fs::read_dir(container.runtime.root()).into_iter().flatten().flatten().collect();
+        assert!(left.is_empty(), "{id:?} left {left:?}");
+        container.id = "valid-after-all".to_owned();
+    }
+}
+
+/// Without `--bundle` the bundle is the working directory.
+/// runtime.md, "Create"
+#[test]
+fn l2_the_default_bundle_is_here() {
+    needs!(root);
+    let container = Container::new();
+    container.bundle.write();
+    let command = container.runtime.command(["run", &container.id]).cwd(container.bundle.path());
+    command.run().ok().json();
+}
+
+/// A config without a program can be created, but not started.
+/// runtime.md, "Create"
+#[test]
+fn l5_create_without_a_process() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config.as_object_mut().unwrap().remove("process");
+    });
+    container.create(&[]).ok();
+    assert_eq!(container.status(), "created");
+    container.start().refuses(&["process"]).exits(1);
+}
+
+/// A create that fails half-way leaves the host as it was.
+/// runtime.md, "Create"
+#[test]
+fn l4_a_failing_create_leaves_nothing() {
+    needs!(root);
+    let container = Container::new()
+        .mount("/one", "tmpfs", "tmpfs", &[])
+        .mount("/two", "tmpfs", "tmpfs", &[])
+        .mount("/three", "nosuchfs", "none", &[]);
+    container.create(&[]).refuses(&["/three"]).exits(1);
+    container.assert_clean();
+}
+
+/// Editing config.json after `create` changes nothing.
+/// runtime.md, "Create"
+#[test]
+fn b10_later_edits_have_no_effect() {
+    needs!(root);
+    let mut container = Container::new().args(&["/probe", "write", "/first", ""]);
+    container.create(&[]).ok();
+    container = container.args(&["/probe", "write", "/second", ""]);
+    container.bundle.write();
+    container.start().ok();
+    container.await_stop();
+    assert!(fs::metadata(container.bundle.rootfs().join("first")).is_ok());
+    assert!(fs::metadata(container.bundle.rootfs().join("second")).is_err());
+}
+
+/// Twenty creates of one id at once: one wins, nineteen are refused.
+/// runtime.md, "Create"
+#[test]
+fn l20_one_of_many_creates_wins() {
+    needs!(root);
+    let container = Container::new();
+    let flags = container.bundled(&[]);
+    let command = || container.runtime.command([&["create"], &flags[..], &[&container.id]].concat());
+    let all: Vec<Running> = (0..20).map(|_| command().spawn()).collect();
+    let good = all.into_iter().map(Running::finish).filter(|finished| finished.code == 0).count();
+    assert_eq!(good, 1);
+    assert_eq!(container.status(), "created");
+}
+
+/// Only a created container can be started.
+/// runtime.md, "Start"
+#[test]
+fn l6_start_happens_once() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.start().refuses(&[]).exits(1);
+    assert_eq!(container.status(), "running");
+    container.kill("KILL").ok();
+    container.await_stop();
+    container.start().refuses(&[]).exits(1);
+    assert_eq!(container.status(), "stopped");
+}
+
+/// When `start` returns, the process is the user's program and no longer the runtime.
+/// runtime.md, "Start"
+#[test]
+fn l7_start_returns_after_the_program_was_executed() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    let line = fs::read(format!("/proc/{}/cmdline", container.pid())).unwrap();
+    assert_eq!(line, b"/probe\0pause\0");
+}
+
+/// A program that does not exist is named, by `create` or at the latest by `start`.
+/// runtime.md, "Start"
+#[test]
+fn l8_missing_programs_are_named() {
+    needs!(root);
+    let container = Container::new().args(&["/no/such/program"]);
+    let created = container.create(&[]);
+    let refused = if created.code == 0 { container.start() } else { created };
+    refused.refuses(&["/no/such/program"]).exits(1);
+}
+
+/// A container can be killed before it was ever started.
+/// runtime.md, "Kill"
+#[test]
+fn l9_kill_of_a_created_container() {
+    needs!(root);
+    let container = Container::new();
+    container.create(&[]).ok();
+    container.kill("KILL").ok();
+    container.await_stop();
+    container.start().refuses(&[]).exits(1);
+    container.delete(&[]).ok();
+}
+
+/// A stopped container takes no signals.
+/// runtime.md, "Kill"
+#[test]
+fn l9_kill_of_a_stopped_container() {
+    needs!(root);
+    let container = Container::new().running();
+    container.await_stop();
+    container.kill("KILL").refuses(&[]).exits(1);
+}
+
+/// Without a pid namespace, `kill --all` reaches every process of the container.
+/// runtime.md, "Kill"
+#[test]
+fn l10_kill_all_reaches_children() {
+    needs!(root);
+    let container = Container::new().without_namespace("pid").sleeping();
+    let inside = container.runtime.command(["exec", "--detach", &container.id, "/probe", "pause"]);
+    inside.run().ok();
+    let procs = container.cgroup_file("pids", "cgroup.procs");
+    let pids: Vec<i32> = procs.lines().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 2, "processes in the cgroup: {procs}");
+    container.verb("kill", &["--all"], &["KILL"]).ok();
+    for pid in pids {
+        assert!(await_exit(pid, std::time::Duration::from_secs(10)), "{pid} survived kill --all");
+    }
+}
+
+/// A running container is not deleted without force, and goes on.
+/// runtime.md, "Delete"
+#[test]
+fn l11_delete_refuses_a_running_container() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.delete(&[]).refuses(&["not stopped"]).exits(1);
+    assert_eq!(container.status(), "running");
+}
+
+/// The id of a deleted container is free again.
+/// runtime.md, "Delete"
+#[test]
+fn l13_ids_can_be_used_again() {
+    needs!(root);
+    let container = Container::new();
+    for _ in 0..3 {
+        container.create(&[]).ok();
+        container.start().ok();
+        container.await_stop();
+        container.delete(&[]).ok();
+    }
+}
