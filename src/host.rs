@@ -13,7 +13,6 @@ use crate::sys::cred;
 pub fn facts() -> HostFacts {
     HostFacts {
         euid: nix::unistd::geteuid().as_raw(),
-        egid: nix::unistd::getegid().as_raw(),
         in_user_ns: in_user_ns(),
         capabilities: cred::capget().map(|sets| sets.permitted).unwrap_or_default(),
         cgroups: cgroups::layout::probe(),

@@ -7,8 +7,6 @@ use std::path::PathBuf;
 pub struct HostFacts {
     /// Effective user id of the caller.
     pub euid: u32,
-    /// Effective group id of the caller.
-    pub egid: u32,
     /// Whether the caller runs inside a user namespace other than the host's first.
     pub in_user_ns: bool,
     /// Capabilities that the caller can hand on, as bits by number.

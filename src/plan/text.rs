@@ -18,12 +18,6 @@ impl Text {
         let nul = |_| Error::new(at, "contains a NUL character").hint("the kernel would stop reading there");
         CString::new(text).map(Self).map_err(nul)
     }
-
-    /// The C string itself.
-    #[must_use]
-    pub fn into_c_string(self) -> CString {
-        self.0
-    }
 }
 
 impl From<&CStr> for Text {

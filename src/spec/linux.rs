@@ -239,16 +239,6 @@ impl NamespaceKind {
         }
     }
 
-    /// The name of the link in /proc/PID/ns.
-    #[must_use]
-    pub fn proc_name(self) -> &'static str {
-        match self {
-            Self::Network => "net",
-            Self::Mount => "mnt",
-            other => other.name(),
-        }
-    }
-
     /// The CLONE_NEW* bit.
     #[must_use]
     pub fn clone_flag(self) -> i32 {

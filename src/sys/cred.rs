@@ -65,11 +65,6 @@ pub fn prctl(option: i32, arg2: u64, arg3: u64) -> Result<i32, Errno> {
     Errno::result(unsafe { libc::prctl(option, arg2, arg3, 0u64, 0u64) })
 }
 
-/// Bounding set (capabilities(7)), as bits by capability number.
-pub fn bounding_set() -> u64 {
-    (0..64).filter(|&cap| prctl(libc::PR_CAPBSET_READ, cap, 0) == Ok(1)).fold(0, |set, cap| set | 1 << cap)
-}
-
 /// setgroups(2) by the bare system call, as the C library's would signal other threads.
 pub fn setgroups(groups: &[u32]) -> Result<(), Errno> {
     // SAFETY: the pointer and length describe one slice.
