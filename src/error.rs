@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::{cgroups, plan, process, spec, state, sys};
+use crate::{cgroups, plan, process, resctrl, spec, state, sys};
 
 /// A verb that failed.
 #[derive(Debug)]
@@ -42,6 +42,9 @@ pub enum Cause {
     /// `exec --cgroup` that points elsewhere.
     #[error("--cgroup: {0:?} is not below the container's own cgroup")]
     Elsewhere(String),
+    /// The class of service.
+    #[error(transparent)]
+    Resctrl(#[from] resctrl::Error),
     /// A descriptor that was to be handed on is not open.
     #[error("--preserve-fds: descriptor {0} is not open")]
     NotPreserved(u32),
@@ -104,6 +107,7 @@ impl Cause {
             Self::Plan(err) => err.hint.as_str().into(),
             Self::State(err) => err.hint().into(),
             Self::Cgroup(err) => err.hint().unwrap_or_default().into(),
+            Self::Resctrl(err) => err.hint().into(),
             Self::Process(err) => err.hint().into(),
             Self::NotStopped { .. } => "kill it first, or use --force".into(),
             Self::ConfigExists(_) => "remove it first".into(),

@@ -13,6 +13,7 @@ pub mod host;
 pub mod log;
 pub mod plan;
 pub mod process;
+pub mod resctrl;
 pub mod rootfs;
 pub mod seccomp;
 pub mod spec;

@@ -157,12 +157,13 @@ fn update(m: &ArgMatches) -> Update {
             limits[limit.section][limit.field] = value;
         }
     }
-    Update {
-        id: id(m),
-        resources: get(m, "resources"),
-        limits,
-        intel_rdt: m.contains_id("l3-cache-schema") || m.contains_id("mem-bw-schema"),
+    let mut intel_rdt = Value::Null;
+    for (flag, field) in [("l3-cache-schema", "l3CacheSchema"), ("mem-bw-schema", "memBwSchema")] {
+        if let Some(schema) = get::<String>(m, flag) {
+            intel_rdt[field] = schema.into();
+        }
     }
+    Update { id: id(m), resources: get(m, "resources"), limits, intel_rdt }
 }
 
 fn id(m: &ArgMatches) -> String {

@@ -268,8 +268,8 @@ pub struct Update {
     pub resources: Option<PathBuf>,
     /// The document that the other flags stand for; null without any.
     pub limits: serde_json::Value,
-    /// Whether Intel RDT schemata are given.
-    pub intel_rdt: bool,
+    /// What other flags stand for in `linux.intelRdt`; null without any.
+    pub intel_rdt: serde_json::Value,
 }
 
 /// A signal by number, 0 to 64.

@@ -168,7 +168,9 @@ fn the_flags_of_update_are_short_for_a_document() {
     );
     let from_file = update("update -r - c");
     assert_eq!((from_file.resources, from_file.limits), (Some("-".into()), Value::Null));
-    assert!(update("update --l3-cache-schema L3:0=f c").intel_rdt);
+    let rdt = update("update --l3-cache-schema L3:0=f --mem-bw-schema MB:0=20 c").intel_rdt;
+    assert_eq!(rdt, json!({"l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"}));
+    assert_eq!(from_file.intel_rdt, Value::Null);
     assert_eq!(code("update --cpu-share many c"), 1);
 }
 

@@ -8,6 +8,7 @@ use crate::error::Cause;
 use crate::log::Log;
 use crate::plan::{self, HookPlan};
 use crate::process;
+use crate::resctrl;
 use crate::spec::{self, Spec};
 use crate::state::{self, Container, Status, Store};
 
@@ -28,7 +29,7 @@ pub fn delete(store: &Store, id: &str, force: bool, log: &Log) -> Result<(), Cau
     }
 }
 
-/// Kills what lives, removes the cgroup, frees the id, and runs the poststop hooks.
+/// Kills what lives, removes the cgroup and the class of service, frees the id, and runs the poststop hooks.
 ///
 /// Each step finds nothing to do when it was done before, so that a failed `delete` can be repeated.
 pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
@@ -43,6 +44,7 @@ pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
         container.cgroup().kill()?;
     }
     container.cgroup().remove()?;
+    container.record.intel_rdt.iter().try_for_each(resctrl::Group::remove)?;
     let hooks = poststop_hooks(&container).unwrap_or_else(|cause| {
         log.warn(&format!("delete {}: poststop hooks cannot be read: {cause}", container.id));
         Vec::new()

@@ -62,6 +62,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         sockets: Sockets { console, start: None },
         state: &state,
     })?;
+    container.record.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
     let terminal = ours.map(|receiver| Terminal::receive(receiver.as_fd())).transpose()?;
     launch::send_pidfd(request.pidfd_socket.as_deref(), &spawned)?;
     if let Some(path) = &request.pid_file {

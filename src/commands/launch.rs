@@ -18,7 +18,7 @@ use crate::process::{self, Launch, Moment, Sockets, Spawned};
 use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
 use crate::sys::{Context, Errno, socket};
-use crate::{host, timestamp};
+use crate::{host, resctrl, timestamp};
 
 /// A document and what it means here.
 pub(super) struct Compiled {
@@ -90,11 +90,12 @@ pub(super) struct Birth<'a> {
     compiled: &'a Compiled,
     container: Option<Container>,
     cgroup: Cgroup,
+    intel_rdt: Option<resctrl::Group>,
     log: &'a Log,
 }
 
 impl<'a> Birth<'a> {
-    /// Claims the id and writes the journal, then makes the cgroup.
+    /// Claims the id and writes the journal, then makes the cgroup and the class of service.
     pub fn begin(
         store: &Store,
         create: &Create,
@@ -102,7 +103,8 @@ impl<'a> Birth<'a> {
         log: &'a Log,
     ) -> Result<Self, Cause> {
         let container = store.claim(&create.id)?;
-        let mut birth = Self { compiled, container: Some(container), cgroup: Cgroup::default(), log };
+        let mut birth =
+            Self { compiled, container: Some(container), cgroup: Cgroup::default(), intel_rdt: None, log };
         let record = birth.journal();
         let container = birth.container()?;
         container.record = record;
@@ -111,6 +113,7 @@ impl<'a> Birth<'a> {
         birth.cgroup = Cgroup::create(&compiled.plan.parent.cgroup)?;
         let record = birth.cgroup.record();
         birth.container()?.record.cgroup = record;
+        birth.intel_rdt = compiled.plan.parent.intel_rdt.as_ref().map(resctrl::Group::create).transpose()?;
         Ok(birth)
     }
 
@@ -126,6 +129,7 @@ impl<'a> Birth<'a> {
             created: timestamp::nanoseconds(SystemTime::now()),
             owner: nix::unistd::getuid().as_raw(),
             cgroup: cgroups::Record::planned(&plan.parent.cgroup),
+            intel_rdt: plan.parent.intel_rdt.as_ref().map(resctrl::Group::planned),
             private_pid_ns: own_pid_ns,
             has_poststart: !spec.hooks.poststart.is_empty(),
             has_poststop: !spec.hooks.poststop.is_empty(),
@@ -153,7 +157,9 @@ impl<'a> Birth<'a> {
         let state = |moment, pid| state_document(container, moment, pid);
         let launch =
             Launch { plan: &compiled.plan, cgroup: &cgroup, bundle: &bundle, sockets, state: &state };
-        Ok(process::create(launch)?)
+        let spawned = process::create(launch)?;
+        self.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
+        Ok(spawned)
     }
 
     /// Records init and lets it go on: from here on the container exists.
@@ -176,6 +182,7 @@ impl Drop for Birth<'_> {
         // Undone in reverse. What fails here is said, and does not hide why we are here.
         if let Some(mut container) = self.container.take() {
             container.record.cgroup = self.cgroup.record();
+            container.record.intel_rdt = self.intel_rdt.take();
             if let Err(cause) = delete::destroy(container, self.log) {
                 self.log.warn(&format!("could not undo everything: {cause}; run delete --force"));
             }

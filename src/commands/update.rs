@@ -9,8 +9,8 @@ use crate::cli::Update;
 use crate::error::Cause;
 use crate::host;
 use crate::plan;
-use crate::spec::{self, Resources};
-use crate::state::{Status, Store};
+use crate::spec::{self, IntelRdt, Resources};
+use crate::state::{Container, Status, Store};
 
 /// Fields in which 0 and the empty text mean "as it is", as engines write them for what they do not change.
 const ZERO_IS_UNCHANGED: &[&str] = &[
@@ -32,9 +32,6 @@ const ZERO_IS_UNCHANGED: &[&str] = &[
 
 /// Writes the limits that were given, and remembers them in the kept config.json.
 pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
-    if request.intel_rdt {
-        return Err(Cause::Unsupported("Intel RDT"));
-    }
     let container = store.lock(&request.id)?;
     if container.status()? == Status::Stopped {
         return Err(Cause::Status("container not running"));
@@ -53,7 +50,24 @@ pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
     if let Some(devices) = &changes.devices {
         cgroup.set_devices(devices)?;
     }
+    update_class(&container, &request.intel_rdt, &mut config)?;
     Ok(container.save_config(&serde_json::to_vec(&config).map_err(Cause::json("config.json"))?)?)
+}
+
+/// Writes schemata of the container's class of service; others in the class are subject to them too.
+fn update_class(container: &Container, changes: &Value, config: &mut Value) -> Result<(), Cause> {
+    let Value::Object(fields) = changes else { return Ok(()) };
+    let Some(class) = &container.record.intel_rdt else {
+        return Err(Cause::Status(
+            "container has no class of service: it was created without linux.intelRdt",
+        ));
+    };
+    let wanted: IntelRdt = serde_json::from_value(changes.clone()).map_err(Cause::json("intelRdt"))?;
+    class.write_schemata(&plan::intel_rdt::schemata(&wanted, "intelRdt")?)?;
+    for (field, value) in fields {
+        config["linux"]["intelRdt"][field] = value.clone();
+    }
+    Ok(())
 }
 
 /// What is to change, as a `linux.resources` document.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::cgroups;
+use crate::{cgroups, resctrl};
 use serde::{Deserialize, Serialize};
 
 /// state.json: who the container is. It has no status, which is found by looking.
@@ -30,6 +30,9 @@ pub struct Record {
     pub owner: u32,
     /// The container's cgroup, empty until the journal is written.
     pub cgroup: cgroups::Record,
+    /// Its class of service, if config.json asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intel_rdt: Option<resctrl::Group>,
     /// Whether the container has a pid namespace of its own, so that all of it dies with init.
     pub private_pid_ns: bool,
     /// Whether config.json has `poststart` hooks.

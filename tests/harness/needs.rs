@@ -105,6 +105,11 @@ pub fn no_selinux() -> Need {
     when(fs::metadata("/sys/fs/selinux/status").is_err(), "needs a host without SELinux")
 }
 
+/// A mounted resctrl.
+pub fn resctrl() -> Need {
+    when(fs::metadata("/sys/fs/resctrl/schemata").is_ok(), "needs a mounted resctrl")
+}
+
 /// An absence of resctrl.
 pub fn no_resctrl() -> Need {
     when(fs::metadata("/sys/fs/resctrl/schemata").is_err(), "needs a host without resctrl")

@@ -174,3 +174,12 @@ fn ps_forms() {
         "{chosen}"
     );
 }
+
+/// `update` cannot change a class that the container does not have.
+#[test]
+fn update_without_a_class() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    let flags = ["--l3-cache-schema", "L3:0=f"];
+    container.verb("update", &flags, &[]).refuses(&["class of service"]).exits(1);
+}

@@ -2,6 +2,7 @@
 
 mod cgroups;
 mod devices;
+mod intel_rdt;
 mod kernel;
 mod namespaces;
 mod net_devices;
