@@ -142,6 +142,11 @@ impl Builder {
         self.open.len() - 1
     }
 
+    /// The slot of a namespace that is joined.
+    fn joined(&self, wanted: NamespaceKind) -> Option<Slot> {
+        self.open.iter().position(|open| matches!(open, Open::Namespace { kind, .. } if *kind == wanted))
+    }
+
     fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
     }

@@ -177,7 +177,8 @@ fn idmap(
             return Err(Error::new(format!("{at}.uidMappings"), "is missing")
                 .hint("without a user namespace an idmapped mount needs a mapping of its own"));
         }
-        return Ok(Some(Idmap { user_ns: None, recursive }));
+        // A user namespace that is joined is open already; one that is made is not there yet.
+        return Ok(Some(Idmap { user_ns: out.joined(NamespaceKind::User), recursive }));
     }
     let maps = IdMaps::new(at, uids, gids)?;
     let user_ns = Some(out.open(Open::MappedUserNs { maps, at: at.to_owned() }));
@@ -194,10 +195,10 @@ fn new_fs(
     out: &mut Builder,
 ) -> Result<(), Error> {
     let idmap = idmap(cx, at, mount, options.idmap, out)?;
-    let Some(idmap) = idmap.map_or(Some(None), |idmap| idmap.user_ns.map(Some)) else {
+    if idmap.is_some() && mount.uid_mappings.is_empty() {
         return Err(Error::new(format!("{at}.uidMappings"), "is missing")
             .hint("a filesystem made inside the container's user namespace shows its ids already"));
-    };
+    }
     let keep_proc =
         fs == "proc" && target.path.to_bytes() == b"proc" && options.attrs.set & libc::MOUNT_ATTR_RDONLY == 0;
     if options.copy_up && fs != "tmpfs" {
@@ -222,7 +223,7 @@ fn new_fs(
             propagation: options.propagation,
             copy_up: options.copy_up,
             keep_proc,
-            idmap,
+            idmap: idmap.and_then(|idmap| idmap.user_ns),
         }),
     );
     Ok(())

@@ -33,9 +33,7 @@ pub(super) fn compile(spec: &Spec, out: &mut Builder) -> Result<Namespaces, Erro
     } else {
         None
     };
-    let own_idmaps =
-        spec.mounts.iter().any(|mount| mount.options.iter().any(|word| word == "idmap" || word == "ridmap"));
-    if id_maps.is_some() || own_idmaps {
+    if id_maps.is_some() {
         out.step("", Op::AwaitGo);
     }
     let mut join_pid = None;
