@@ -123,6 +123,27 @@ fn nd1_user_namespaces() {
     });
 }
 
+/// Nor does a joined one, in which the network namespace is made last of all.
+/// config-linux.md, "Network Devices"
+#[test]
+fn nd1_joined_user_namespaces() {
+    needs!(root, iproute2, user_ns);
+    in_private_network(|| {
+        add_with_addresses("veth7");
+        let owner = Container::new().user_namespace().sleeping();
+        let container = Container::new().user_namespace().without_namespace("user").edit(|config| {
+            let user = json!({ "type": "user", "path": format!("/proc/{}/ns/user", owner.pid()) });
+            let linux = config["linux"].as_object_mut().unwrap();
+            linux["namespaces"].as_array_mut().unwrap().push(user);
+            linux.retain(|name, _| !name.ends_with("Mappings"));
+            linux.insert("netDevices".to_owned(), json!({ "veth7": { "name": "data0" } }));
+        });
+        let world = container.world();
+        let addresses = world["interfaces"]["data0"]["addresses"].as_array().unwrap();
+        assert!(addresses.contains(&json!("192.0.2.7")), "{addresses:?}");
+    });
+}
+
 /// Joined network namespaces get interfaces too, under names that are free there.
 /// config-linux.md, "Network Devices"
 #[test]
