@@ -9,7 +9,7 @@ use crate::state::Store;
 
 pub(super) fn create(store: &Store, request: &Create, log: &Log) -> Result<(), Cause> {
     process::seal::ensure()?;
-    let compiled = launch::compile(request, true, log)?;
+    let compiled = launch::compile(store, request, true, log)?;
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let console = launch::console(terminal, request.console_socket.as_deref())?;
     if terminal && console.is_none() {

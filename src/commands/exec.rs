@@ -37,6 +37,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         wait_for_start: false,
         preserve_fds: launch::check_preserved(request.preserve_fds)?,
         extra_env: Vec::new(),
+        notify_dir: None,
         no_pivot: false,
         no_new_keyring: false,
     };
@@ -71,7 +72,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     spawned.commit()?;
     spawned.await_exec(&plan.child)?;
     match foreground {
-        Some(foreground) => Ok(foreground.wait(&spawned, terminal)?.shell_code()),
+        Some(foreground) => Ok(foreground.wait(&spawned, terminal, None)?.shell_code()),
         None => Ok(0),
     }
 }

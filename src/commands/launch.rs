@@ -1,8 +1,8 @@
 //! What `create` and `run` share: a claimed id, a journal, a cgroup, an init that is ready; all of it undone, in
 //! reverse order, unless the container is recorded in the end.
 
-use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::cli::Create;
 use crate::error::Cause;
 use crate::log::Log;
 use crate::plan::{self, Plan};
-use crate::process::{self, Launch, Moment, Sockets, Spawned};
+use crate::process::{self, Launch, Moment, NotifySocket, Sockets, Spawned};
 use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
 use crate::sys::{Context, Errno, socket};
@@ -22,6 +22,8 @@ use crate::{host, resctrl, timestamp};
 
 /// A document and what it means here.
 pub(super) struct Compiled {
+    /// Whether the program's sd_notify(3) messages are wanted.
+    notify: bool,
     pub bundle: PathBuf,
     pub text: Vec<u8>,
     pub spec: Spec,
@@ -29,25 +31,52 @@ pub(super) struct Compiled {
 }
 
 /// Reads and compiles the bundle's config.json; nothing is touched.
-pub(super) fn compile(create: &Create, wait_for_start: bool, log: &Log) -> Result<Compiled, Cause> {
+pub(super) fn compile(
+    store: &Store,
+    create: &Create,
+    wait_for_start: bool,
+    log: &Log,
+) -> Result<Compiled, Cause> {
     let bundle = std::fs::canonicalize(&create.bundle)
         .map_err(Cause::io(format!("bundle {}", create.bundle.display())))?;
     let path = bundle.join("config.json");
     let text = spec::read(&path)?;
     let spec: Spec = spec::parse(&path, &text)?;
     let (listen_fds, extra_env) = listen_fds();
+    let notify_dir = supervisor().map(|_| store.notify_dir(&create.id)).transpose()?;
     let request = plan::Request {
         id: &create.id,
         bundle: &bundle,
         wait_for_start,
         preserve_fds: check_preserved(create.preserve_fds + listen_fds)?,
         extra_env,
+        notify_dir: notify_dir.as_deref(),
         no_pivot: create.no_pivot,
         no_new_keyring: create.no_new_keyring,
     };
     let plan = plan::compile(&spec, &request, &host::facts())?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
-    Ok(Compiled { bundle, text, spec, plan })
+    Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan })
+}
+
+/// The socket of a caller that waits for the program to be ready (sd_notify(3)).
+fn supervisor() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
+}
+
+/// Listens to the program for that caller. One that cannot be reached is no reason not to start the program.
+pub(super) fn notify_socket(container: &Container, log: &Log) -> Result<Option<NotifySocket>, Cause> {
+    let Some(supervisor) = supervisor() else { return Ok(None) };
+    let Some(socket) = container.listen_for_notifications()? else { return Ok(None) };
+    let connected = NotifySocket::connect(socket, &supervisor);
+    Ok(connected.inspect_err(|err| log.warn(&format!("nobody will know when it is ready: {err}"))).ok())
+}
+
+/// Stays until the program is ready, or dead.
+pub(super) fn await_ready(notify: Option<NotifySocket>, pidfd: BorrowedFd, pid: i32, log: &Log) {
+    if let Some(Err(err)) = notify.map(|notify| notify.wait(pidfd, pid)) {
+        log.warn(&format!("nobody knows whether it is ready: {err}"));
+    }
 }
 
 /// Descriptors that a socket-activating caller hands on (sd_listen_fds(3)); the program is pid 1 to itself.
@@ -110,6 +139,9 @@ impl<'a> Birth<'a> {
         container.record = record;
         container.save_record()?;
         container.save_config(&compiled.text)?;
+        if compiled.notify {
+            container.make_notify_dir()?;
+        }
         birth.cgroup = Cgroup::create(&compiled.plan.parent.cgroup)?;
         let record = birth.cgroup.record();
         birth.container()?.record.cgroup = record;
@@ -145,6 +177,12 @@ impl<'a> Birth<'a> {
     /// The socket that makes the container `created`.
     pub fn listen_for_start(&mut self) -> Result<OwnedFd, Cause> {
         Ok(self.container()?.listen_for_start()?)
+    }
+
+    /// See [`notify_socket`].
+    pub fn notify_socket(&mut self) -> Result<Option<NotifySocket>, Cause> {
+        let log = self.log;
+        notify_socket(self.container()?, log)
     }
 
     /// Makes init, ready but for the record.

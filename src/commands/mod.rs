@@ -45,9 +45,9 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
     let done = match verb {
         Verb::Create(request) => create::create(&store, request, log),
         Verb::Run(request) => return run::run(&store, request, log),
-        Verb::Start { id } => start::start(&store, id),
+        Verb::Start { id } => start::start(&store, id, log),
         Verb::Exec(request) => return exec::exec(&store, request, log),
-        Verb::Plan { id, bundle, format } => plan::plan(id, bundle, *format, log),
+        Verb::Plan { id, bundle, format } => plan::plan(&store, id, bundle, *format, log),
         Verb::Kill { id, signal, all } => kill::kill(&store, id, *signal, *all),
         Verb::Delete { id, force } => delete::delete(&store, id, *force, log),
         Verb::State { id } => state::state(&store, id),

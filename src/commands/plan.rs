@@ -6,10 +6,17 @@ use super::{launch, print};
 use crate::cli::{Create, PlanFormat};
 use crate::error::Cause;
 use crate::log::Log;
+use crate::state::Store;
 
-pub(super) fn plan(id: &str, bundle: &Path, format: PlanFormat, log: &Log) -> Result<(), Cause> {
+pub(super) fn plan(
+    store: &Store,
+    id: &str,
+    bundle: &Path,
+    format: PlanFormat,
+    log: &Log,
+) -> Result<(), Cause> {
     let create = Create { id: id.to_owned(), bundle: bundle.to_owned(), ..Create::default() };
-    let plan = launch::compile(&create, true, log)?.plan;
+    let plan = launch::compile(store, &create, true, log)?.plan;
     match format {
         PlanFormat::Json => {
             let text = serde_json::to_string_pretty(&plan).map_err(Cause::json("plan"))?;

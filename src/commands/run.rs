@@ -15,7 +15,7 @@ use crate::sys::{Context, socket};
 pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> {
     process::seal::ensure()?;
     let create = &request.create;
-    let compiled = launch::compile(create, false, log)?;
+    let compiled = launch::compile(store, create, false, log)?;
     if compiled.spec.process.is_none() {
         return Err(process::Error::NoProgram.into());
     }
@@ -31,6 +31,7 @@ pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> 
         (ours, console) = (Some(receiver), Some(sender));
     }
     let mut birth = Birth::begin(store, create, &compiled, log)?;
+    let notify = birth.notify_socket()?;
     let mut spawned = birth.spawn(Sockets { console, start: None })?;
     let terminal = ours.map(|receiver| Terminal::receive(receiver.as_fd())).transpose()?;
     launch::send_pidfd(create.pidfd_socket.as_deref(), &spawned)?;
@@ -40,9 +41,12 @@ pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> 
         delete::destroy(container, log)?;
         return Err(cause);
     }
-    let Some(foreground) = foreground else { return Ok(0) };
     container.unlock();
-    let exit = foreground.wait(&spawned, terminal)?;
+    let Some(foreground) = foreground else {
+        launch::await_ready(notify, spawned.pidfd(), spawned.pid(), log);
+        return Ok(0);
+    };
+    let exit = foreground.wait(&spawned, terminal, notify)?;
     if !request.keep {
         // Somebody else may have deleted it meanwhile, which is just as well.
         if let Ok(container) = store.lock(&create.id) {

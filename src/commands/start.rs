@@ -7,14 +7,15 @@ use std::os::unix::ffi::OsStrExt;
 use super::{delete, launch};
 use crate::error::Cause;
 use crate::host;
+use crate::log::Log;
 use crate::plan::{self, HookPlan};
 use crate::process::{self, Moment};
 use crate::spec::{self, Spec};
 use crate::state::{Container, Status, Store};
 use crate::sys::{Context, Errno};
 
-pub(super) fn start(store: &Store, id: &str) -> Result<(), Cause> {
-    let container = store.lock(id)?;
+pub(super) fn start(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
+    let mut container = store.lock(id)?;
     match container.status()? {
         Status::Created => {}
         Status::Stopped => return Err(Cause::Status("cannot start a container that has stopped")),
@@ -22,6 +23,7 @@ pub(super) fn start(store: &Store, id: &str) -> Result<(), Cause> {
         Status::Running => return Err(Cause::Status("cannot start an already running container")),
         Status::Paused => return Err(Cause::Status("cannot start a paused container")),
     }
+    let (notify, program) = (launch::notify_socket(&container, log)?, container.init()?);
     let init = container.connect_to_init()?;
     process::start(init.as_fd(), || Ok::<_, Cause>(recompile(&container)?.child))?;
     container.remove_start_socket()?;
@@ -34,6 +36,10 @@ pub(super) fn start(store: &Store, id: &str) -> Result<(), Cause> {
             }
             return Err(cause);
         }
+    }
+    container.unlock();
+    if let Some(program) = program {
+        launch::await_ready(notify, program.as_fd(), program.pid(), log);
     }
     Ok(())
 }
@@ -64,6 +70,7 @@ fn recompile(container: &Container) -> Result<plan::Plan, Cause> {
         wait_for_start: true,
         preserve_fds: 0,
         extra_env: Vec::new(),
+        notify_dir: None,
         no_pivot: false,
         no_new_keyring: false,
     };

@@ -16,6 +16,7 @@ mod mount;
 mod mounts;
 mod namespaces;
 mod net_devices;
+mod notify;
 mod op;
 mod options;
 mod print;
@@ -61,8 +62,10 @@ pub struct Request<'a> {
     pub wait_for_start: bool,
     /// Descriptors from 3 on that the program keeps (`--preserve-fds`, and those of LISTEN_FDS).
     pub preserve_fds: u32,
-    /// Variables added to the program's environment (LISTEN_FDS, NOTIFY_SOCKET).
+    /// Variables added to the program's environment (LISTEN_FDS).
     pub extra_env: Vec<String>,
+    /// Directory for the socket of the program's sd_notify(3) messages, if they are wanted.
+    pub notify_dir: Option<&'a Path>,
     /// `--no-pivot`.
     pub no_pivot: bool,
     /// `--no-new-keyring`.
@@ -167,6 +170,9 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let cx = mounts::Context { spec, bundle: request.bundle, facts, cgroup: &cgroup };
     rootfs::enter(&cx, &mut out)?;
     mounts::compile(&cx, &mut out)?;
+    if let Some(dir) = request.notify_dir {
+        notify::mount(dir, &mut out)?;
+    }
     rootfs::devices(&cx, &mut out)?;
     hooks.during_create(&mut out);
     rootfs::pivot(request, &mut out);

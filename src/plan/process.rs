@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::hooks::HookPlans;
 use super::mounts::{Context, target};
 use super::op::{Console, Identity, Op, RlimitPlan};
-use super::schedule;
 use super::{Builder, Error, HostFacts, Open, Request, SeccompPlan, Target, Text};
+use super::{notify, schedule};
 use crate::spec::{Capabilities, NamespaceKind, Process, Rlimit, RlimitKind, User};
 use crate::sys::cred::CapSets;
 
@@ -59,7 +59,9 @@ pub(super) fn compile(
         out.step("process", Op::Exec);
         return Ok(None);
     };
-    let program = program(process, &request.extra_env)?;
+    let mut extra_env = request.extra_env.clone();
+    extra_env.extend(request.notify_dir.map(|_| notify::VARIABLE.to_owned()));
+    let program = program(process, &extra_env)?;
     labels(process, cx.facts, out)?;
     schedule::compile(cx.spec, process, out)?;
     let own_user_ns = cx.spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::User);

@@ -8,7 +8,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::terminal::Terminal;
-use super::{Error, Spawned};
+use super::{Error, NotifySocket, Spawned};
 use crate::sys::clone::{Exit, pidfd_send_signal, reap_any};
 use crate::sys::{Context, Errno, cred};
 
@@ -30,13 +30,20 @@ impl Foreground {
         Ok(Self { signals })
     }
 
-    /// Waits for the program's end; `terminal` is served meanwhile.
-    pub fn wait(&self, program: &Spawned, mut terminal: Option<Terminal>) -> Result<Exit, Error> {
+    /// Waits for the program's end; `terminal` is served meanwhile, and what it says to `notify` is passed on. Whoever
+    /// supervises us sees the program's end as ours, so that we are the main process.
+    pub fn wait(
+        &self,
+        program: &Spawned,
+        mut terminal: Option<Terminal>,
+        mut notify: Option<NotifySocket>,
+    ) -> Result<Exit, Error> {
         loop {
             let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             if let Some(terminal) = &terminal {
                 fds.extend(terminal.interests());
             }
+            fds.extend(notify.as_ref().map(|notify| PollFd::new(notify.as_fd(), PollFlags::POLLIN)));
             match poll(&mut fds, PollTimeout::NONE) {
                 Err(Errno::EINTR) => continue,
                 result => result.map(drop).during("poll", "the program's signals and terminal")?,
@@ -46,6 +53,10 @@ impl Foreground {
             drop(fds);
             if let Some(terminal) = &mut terminal {
                 terminal.relay(&ready[1..]);
+            }
+            if notify.as_ref().is_some_and(NotifySocket::hears_ready) {
+                // A supervisor that does not listen any more does not wait for it either.
+                notify.take().map(|notify| notify.announce(nix::unistd::getpid().as_raw()));
             }
             if !ready[0].is_empty()
                 && let Some(exit) = self.handle_signals(program, terminal.as_ref())?

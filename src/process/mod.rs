@@ -8,6 +8,7 @@ mod idmaps;
 mod image;
 mod init;
 mod net_devices;
+mod notify_socket;
 mod passwd;
 pub mod seal;
 mod slots;
@@ -18,6 +19,7 @@ mod terminal;
 
 pub use error::Error;
 pub use foreground::Foreground;
+pub use notify_socket::NotifySocket;
 pub use slots::Sockets;
 pub use spawn::{ExecLaunch, Launch, Moment, Spawned, create, exec, run_hooks};
 pub use start::start;

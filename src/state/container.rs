@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nix::fcntl::AtFlags;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
-use nix::sys::stat::{fstat, fstatat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Error, Init, Record, State, Status, View};
@@ -174,6 +174,37 @@ impl Container {
             Err(Errno::ENOENT) => Ok(()),
             result => Ok(result.during("unlink", self.start_path().display())?),
         }
+    }
+
+    /// Makes the directory that the container gets to see.
+    pub fn make_notify_dir(&self) -> Result<(), Error> {
+        let what = || self.path.join("notify");
+        mkdirat(self.dir(), c"notify", Mode::empty()).during("mkdir", what().display())?;
+        // Not left to mkdir, as the caller's umask would have a say.
+        fchmodat(self.dir(), c"notify", Mode::from_bits_truncate(0o755), FchmodatFlags::FollowSymlink)
+            .during("chmod", what().display())?;
+        Ok(())
+    }
+
+    /// The socket for the program's sd_notify(3) messages, open to each of the container's users; `None` if `create`
+    /// was not asked for one.
+    pub fn listen_for_notifications(&self) -> Result<Option<OwnedFd>, Error> {
+        let name = c"notify/notify.sock";
+        let path = format!("/proc/self/fd/{}/notify/notify.sock", self.dir.as_raw_fd());
+        match unlinkat(self.dir(), name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => Err(errno).during("unlink", &path)?,
+        }
+        let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
+            .during("socket", "AF_UNIX, SOCK_DGRAM")?;
+        let address = UnixAddr::new(path.as_str()).during("unix", &path)?;
+        match bind(socket.as_raw_fd(), &address) {
+            Err(Errno::ENOENT) => return Ok(None),
+            bound => bound.during("bind", &path)?,
+        }
+        fchmodat(self.dir(), name, Mode::from_bits_truncate(0o777), FchmodatFlags::FollowSymlink)
+            .during("chmod", path)?;
+        Ok(Some(socket))
     }
 
     fn seqpacket(&self) -> Result<OwnedFd, sys::Error> {

@@ -126,6 +126,12 @@ impl Store {
         }
     }
 
+    /// Where the socket for a container's sd_notify(3) messages will be; known before the container is made.
+    pub fn notify_dir(&self, id: &str) -> Result<PathBuf, Error> {
+        let path = self.root.join(id).join("notify");
+        std::path::absolute(&path).map_err(|source| Error::Folder { call: "getcwd", path, source })
+    }
+
     /// A container to look at, as it is now.
     pub fn load(&self, id: &str) -> Result<Container, Error> {
         Container::load(id, self.root.join(id), self.open(id)?)

@@ -20,6 +20,7 @@ mod crash;
 mod exec;
 mod lifecycle;
 mod listing;
+mod notify_socket;
 mod own_binary;
 mod run;
 mod terminal;

@@ -77,6 +77,7 @@ fn compiled((document, host, verb): &(&str, &str, &str)) -> Result<String, plan:
         wait_for_start: *verb == "create",
         preserve_fds: if *verb == "run" { 2 } else { 0 },
         extra_env: Vec::new(),
+        notify_dir: None,
         no_pivot: *verb == "no-pivot",
         no_new_keyring: *verb == "no-pivot",
     };

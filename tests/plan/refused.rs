@@ -449,6 +449,7 @@ fn compile(host: &str, document: Value) -> Result<plan::Plan, plan::Error> {
         wait_for_start: true,
         preserve_fds: 0,
         extra_env: Vec::new(),
+        notify_dir: None,
         no_pivot: false,
         no_new_keyring: false,
     };

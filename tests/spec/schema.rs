@@ -68,6 +68,7 @@ fn understood(name: &str, example: &Value) -> Result<Plan, String> {
         wait_for_start: true,
         preserve_fds: 0,
         extra_env: Vec::new(),
+        notify_dir: None,
         no_pivot: false,
         no_new_keyring: false,
     };
