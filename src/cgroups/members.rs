@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 use super::{Cgroup, Error, file};
 use crate::plan::cgroup::Version;
-use crate::sys::Errno;
+use crate::sys::{Errno, errno_of};
 
 /// Rounds of listing and killing on hosts without cgroup.kill; a fork bomb is caught frozen, so few are needed.
 const ROUNDS: usize = 20;
@@ -102,7 +102,7 @@ pub(super) fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(err) => return Err(failed(Errno::from_raw(err.raw_os_error().unwrap_or(0)))),
+        Err(err) => return Err(failed(errno_of(&err))),
     };
     let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     Ok(entries.flatten().filter(is_dir).map(|entry| entry.path()).collect())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::freezer::await_event;
 use super::{Cgroup, Dir, Error, members};
 use crate::plan::cgroup::Version;
-use crate::sys::Errno;
+use crate::sys::{Errno, errno_of};
 
 /// How long killed processes may take to leave; freeing their memory is what takes time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub(super) fn rmdir(dir: &Path) -> Result<(), Errno> {
     match std::fs::remove_dir(dir) {
         Ok(()) => Ok(()),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(err) => Err(Errno::from_raw(err.raw_os_error().unwrap_or(0))),
+        Err(err) => Err(errno_of(&err)),
     }
 }
 

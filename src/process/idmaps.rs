@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::plan::{IdMaps, map_text};
 use crate::sys::clone::{Clone, clone3, exit_now, pidfd_send_signal, wait_pidfd};
 use crate::sys::file::write_existing;
-use crate::sys::{Context, Errno, Error, socket};
+use crate::sys::{Context, Error, errno_of, socket};
 
 /// Writes uid_map and gid_map of a process that was just cloned into a new user namespace.
 pub fn write(pid: i32, maps: &IdMaps) -> Result<(), Error> {
@@ -34,9 +34,4 @@ pub fn namespace(maps: &IdMaps) -> Result<OwnedFd, Error> {
             Ok(opened?.into())
         }
     }
-}
-
-/// The errno inside an I/O error.
-pub fn errno_of(err: &std::io::Error) -> Errno {
-    err.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

@@ -22,9 +22,8 @@ use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 use nix::sys::statvfs::FsFlags;
 
 use super::Error;
-use super::idmaps::errno_of;
 use crate::sys::exec::{CStrArray, execveat, may_write};
-use crate::sys::{Context, Errno, fd, memfd, mount};
+use crate::sys::{Context, Errno, errno_of, fd, memfd, mount};
 
 /// This process's file, whatever happened to its path since.
 const OWN_BINARY: &CStr = c"/proc/self/exe";

@@ -125,7 +125,7 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         slots: slots::open(&plan.open, sockets)?,
         tasks: cgroup.task_fds()?,
         container: Some(
-            container.try_clone_to_owned().map_err(|err| idmaps::errno_of(&err)).during("dup", "pidfd")?,
+            container.try_clone_to_owned().map_err(|err| sys::errno_of(&err)).during("dup", "pidfd")?,
         ),
         filter: filter.as_ref(),
         image: plan.child.program.as_ref().map(Image::new),
@@ -151,7 +151,7 @@ fn in_pid_namespace(
 ) -> Result<Clone, sys::Error> {
     let Some(namespace) = namespace else { return clone().during("clone3", "") };
     let own = std::fs::File::open("/proc/self/ns/pid")
-        .map_err(|err| idmaps::errno_of(&err))
+        .map_err(|err| sys::errno_of(&err))
         .during("open", "/proc/self/ns/pid")?;
     setns(namespace, libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID")?;
     let cloned = clone();
@@ -184,8 +184,7 @@ fn prepare_from_outside(plan: &ParentPlan, slots: &[Option<OwnedFd>], pid: i32) 
         let (Open::Tree(tree), Some(fd)) = (open, slot) else { continue };
         let Some(idmap) = tree.idmap.filter(|idmap| idmap.user_ns.is_none()) else { continue };
         let path = format!("/proc/{pid}/ns/user");
-        let user_ns =
-            std::fs::File::open(&path).map_err(|err| idmaps::errno_of(&err)).during("open", &path)?;
+        let user_ns = std::fs::File::open(&path).map_err(|err| sys::errno_of(&err)).during("open", &path)?;
         let failed = |cause| Error::Open { at: tree.at.clone(), doing: open.to_string(), cause };
         capture::map_ids(fd.as_fd(), idmap, user_ns.as_fd(), tree).map_err(failed)?;
     }

@@ -17,7 +17,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchown, fchownat, symlinkat};
 
 use crate::sys::fd::{openat2, read_entries, readlinkat, resolve};
-use crate::sys::{Errno, xattr};
+use crate::sys::{Errno, errno_of, xattr};
 
 /// Levels of directories that are copied; each takes two descriptors and some stack while it lasts.
 const MAX_DEPTH: usize = 64;
@@ -123,8 +123,7 @@ fn copy_file(from: BorrowedFd, to: BorrowedFd, name: &CStr) -> Result<(), Errno>
         return Err(Errno::ESTALE);
     }
     let new = File::from(openat2(to, name, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o600, HERE)?);
-    std::io::copy(&mut &from, &mut &new)
-        .map_err(|err| err.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    std::io::copy(&mut &from, &mut &new).map_err(|err| errno_of(&err))?;
     dress(from.as_fd(), new.as_fd(), &stat, Given::default())
 }
 

@@ -4,14 +4,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use crate::sys::{Context, Errno, Error, file, socket};
+use crate::sys::{Context, Error, errno_of, file, socket};
 
 /// Connects to the agent at `path`, sends it one container process state, and hangs up. The descriptor rides on the
 /// first message alone, whatever the length of the state.
 pub fn hand_over(path: &Path, state: &[u8], listener: BorrowedFd) -> Result<(), Error> {
-    let agent = UnixStream::connect(path)
-        .map_err(|err| err.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
-        .during("connect", path.display())?;
+    let agent = UnixStream::connect(path).map_err(|err| errno_of(&err)).during("connect", path.display())?;
     let sent = socket::send_with_fd(agent.as_fd(), state, listener).during("sendmsg", path.display())?;
     file::write_all(&agent, &state[sent..]).during("write", path.display())?;
     Ok(())

@@ -79,7 +79,7 @@ pub fn start_time(pid: i32) -> Result<Option<u64>, sys::Error> {
         Ok(start_time) => Ok(start_time),
         // ESRCH: it died between open and read.
         Err(err) if matches!(err.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
-        Err(err) => Err(Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO))).during("read", path),
+        Err(err) => Err(sys::errno_of(&err)).during("read", path),
     }
 }
 

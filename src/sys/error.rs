@@ -35,6 +35,12 @@ impl<T, E: Into<Errno>> Context<T> for Result<T, E> {
     }
 }
 
+/// The errno inside an I/O error of the standard library; EIO for one that did not come from the kernel.
+#[must_use]
+pub fn errno_of(err: &std::io::Error) -> Errno {
+    err.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
 impl From<Error> for Errno {
     fn from(err: Error) -> Self {
         err.errno

@@ -6,14 +6,14 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::fd::{openat2, resolve};
-use super::{Context, Errno, Error};
+use super::{Context, Errno, Error, errno_of};
 
 /// The whole content of a small file.
 pub fn read_at(dir: BorrowedFd, name: &CStr) -> Result<Vec<u8>, Errno> {
     let file = openat2(dir, name, libc::O_RDONLY, 0, resolve::BENEATH | resolve::NO_SYMLINKS)?;
     let mut content = Vec::with_capacity(4096);
     let read = File::from(file).read_to_end(&mut content);
-    read.map_err(|err| Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO)))?;
+    read.map_err(|err| errno_of(&err))?;
     Ok(content)
 }
 
@@ -55,7 +55,7 @@ pub fn flock(fd: BorrowedFd, operation: i32) -> Result<(), Errno> {
 
 /// Writes a kernel file that exists, in one write(2).
 pub fn write_existing(path: &str, content: &str) -> Result<(), Error> {
-    let failed = |err: std::io::Error| Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO));
+    let failed = |err: std::io::Error| errno_of(&err);
     let mut file = File::options().write(true).open(path).map_err(failed).during("open", path)?;
     file.write_all(content.as_bytes())
         .map_err(failed)

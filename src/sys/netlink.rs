@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 
-use super::Errno;
 use super::clone::setns;
+use super::{Errno, errno_of};
 
 /// Size of nlmsghdr.
 const HEADER: usize = 16;
@@ -186,7 +186,7 @@ impl Netlink {
 /// Our own network namespace.
 pub fn own_netns() -> Result<OwnedFd, Errno> {
     let opened = File::open("/proc/thread-self/ns/net");
-    opened.map(OwnedFd::from).map_err(|err| Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO)))
+    opened.map(OwnedFd::from).map_err(|err| errno_of(&err))
 }
 
 /// What has come of an answer.
