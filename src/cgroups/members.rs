@@ -1,13 +1,11 @@
 //! The processes of a cgroup: listing, signalling and killing them.
 
+use std::os::fd::AsFd;
 use std::path::Path;
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use super::{Cgroup, Error, file};
 use crate::plan::cgroup::Version;
-use crate::sys::{Errno, errno_of};
+use crate::sys::{Context, Errno, clone, errno_of};
 
 /// Rounds of listing and killing on hosts without cgroup.kill; a fork bomb is caught frozen, so few are needed.
 const ROUNDS: usize = 20;
@@ -21,19 +19,13 @@ impl Cgroup {
         }
     }
 
-    /// Sends a signal to every process of the container.
-    pub fn signal_all(&self, signal: Signal) -> Result<(), Error> {
+    /// Sends a signal, by number, to every process of the container.
+    pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         for pid in self.pids()? {
-            // One that has ended meanwhile needs no signal.
-            match kill(Pid::from_raw(pid), signal) {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => {
-                    return Err(Error::Call(crate::sys::Error {
-                        call: "kill",
-                        what: format!("{pid}, {signal}"),
-                        errno,
-                    }));
-                }
+            match clone::pidfd_open(pid).and_then(|pidfd| clone::pidfd_send_signal(pidfd.as_fd(), signal)) {
+                // One that has ended meanwhile needs no signal.
+                Err(Errno::ESRCH) => {}
+                sent => sent.during("pidfd_send_signal", format_args!("{pid}, {signal}"))?,
             }
         }
         Ok(())
@@ -66,7 +58,7 @@ impl Cgroup {
         for _ in 0..ROUNDS {
             // Best effort: what cannot be frozen can still be killed.
             self.freeze().ok();
-            let killed = self.signal_all(Signal::SIGKILL);
+            let killed = self.signal_all(libc::SIGKILL);
             self.thaw()?;
             killed?;
             if self.pids()?.is_empty() {

@@ -1,12 +1,9 @@
 //! `kill`: sends a signal to a container.
 
-use std::os::fd::AsFd;
-
 use crate::cgroups::Cgroup;
 use crate::cli::Signal;
 use crate::error::Cause;
 use crate::state::Store;
-use crate::sys::{Context, Errno, clone};
 
 /// Sends `signal` to the first process, or with `all` to every process, even if the first has ended.
 pub fn kill(store: &Store, id: &str, signal: Signal, all: bool) -> Result<(), Cause> {
@@ -33,16 +30,8 @@ pub fn kill(store: &Store, id: &str, signal: Signal, all: bool) -> Result<(), Ca
 const NOT_RUNNING: Cause = Cause::Status("container not running");
 
 fn signal_all(cgroup: &Cgroup, signal: Signal) -> Result<(), Cause> {
-    if signal.0 == libc::SIGKILL {
-        return Ok(cgroup.kill()?);
+    match signal.0 {
+        libc::SIGKILL => Ok(cgroup.kill()?),
+        signal => Ok(cgroup.signal_all(signal)?),
     }
-    for pid in cgroup.pids()? {
-        let sent = clone::pidfd_open(pid).and_then(|pidfd| clone::pidfd_send_signal(pidfd.as_fd(), signal.0));
-        match sent {
-            // It has ended since the pids were read.
-            Err(Errno::ESRCH) => {}
-            result => result.during("pidfd_send_signal", format_args!("{pid}, {}", signal.0))?,
-        }
-    }
-    Ok(())
 }

@@ -76,6 +76,8 @@ pub struct NewFs {
     pub propagation: Vec<PropagationChange>,
     /// Whether what lies under the target is copied into it first.
     pub copy_up: bool,
+    /// Whether its root gets the mode of the directory that it covers, as a tmpfs without a mode of its own does.
+    pub inherit_mode: bool,
     /// Whether this is the procfs that later writes go through.
     pub keep_proc: bool,
     /// User namespace whose mapping the mount shows.
@@ -170,6 +172,9 @@ impl fmt::Display for NewFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mount {} on {}{}", self.fs, self.target, self.attrs)?;
         self.params.iter().try_for_each(|param| write!(f, " {param}"))?;
+        if self.inherit_mode {
+            f.write_str(" (mode of what it covers)")?;
+        }
         if self.copy_up {
             f.write_str(" with a copy of what it covers")?;
         }

@@ -201,6 +201,8 @@ fn new_fs(
     }
     let keep_proc =
         fs == "proc" && target.path.to_bytes() == b"proc" && options.attrs.set & libc::MOUNT_ATTR_RDONLY == 0;
+    let has_mode = |param: &Param| matches!(param, Param::Pair(key, _) if key.to_bytes() == b"mode");
+    let inherit_mode = fs == "tmpfs" && !options.copy_up && !options.data.iter().any(has_mode);
     if options.copy_up && fs != "tmpfs" {
         return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs only")
             .hint("remove it, or write the type \"tmpfs\""));
@@ -222,6 +224,7 @@ fn new_fs(
             target,
             propagation: options.propagation,
             copy_up: options.copy_up,
+            inherit_mode,
             keep_proc,
             idmap: idmap.and_then(|idmap| idmap.user_ns),
         }),
@@ -302,6 +305,7 @@ fn cgroup_v1(
         target: target.clone(),
         propagation: Vec::new(),
         copy_up: false,
+        inherit_mode: false,
         keep_proc: false,
         idmap: None,
     };
@@ -365,6 +369,7 @@ fn v1_hierarchy(at: &str, controllers: &[String], target: Target, options: &Opti
         target,
         propagation: Vec::new(),
         copy_up: false,
+        inherit_mode: false,
         keep_proc: false,
         idmap: None,
     })

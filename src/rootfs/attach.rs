@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use super::enter::change_propagation;
@@ -21,9 +22,16 @@ impl Root {
         user_ns: Option<BorrowedFd>,
         complain: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Errno> {
-        let target = place::open_or_make(self.dir()?, &new.target, Missing::Dir)?;
+        let (target, mode) = match place::open(self.dir()?, &new.target) {
+            Err(Errno::ENOENT) => (place::open_or_make(self.dir()?, &new.target, Missing::Dir)?, None),
+            target => {
+                let target = target?;
+                let mode = if new.inherit_mode { Some(fstat(&target)?.st_mode) } else { None };
+                (target, mode)
+            }
+        };
         check_not_proc(&new.target, target.as_fd())?;
-        let mount = make(new, complain)?;
+        let mount = make(new, mode, complain)?;
         if let Some(user_ns) = user_ns {
             mount::set_idmap(mount.as_fd(), false, user_ns)?;
         }
@@ -44,7 +52,7 @@ impl Root {
         if attach.must_be_proc && fstatfs(tree)?.filesystem_type() != PROC_SUPER_MAGIC {
             return Err(Errno::EPERM);
         }
-        let mode = nix::sys::stat::fstat(tree)?.st_mode;
+        let mode = fstat(tree)?.st_mode;
         let missing = if mode & libc::S_IFMT == libc::S_IFDIR { Missing::Dir } else { Missing::File };
         let target = place::open_or_make(self.dir()?, &attach.target, missing)?;
         check_not_proc(&attach.target, target.as_fd())?;
@@ -66,10 +74,11 @@ impl Root {
 }
 
 /// A detached mount of a new filesystem. With copy-up the attributes come later, as they may forbid writing.
-fn make(new: &NewFs, complain: &mut dyn FnMut(&[u8])) -> Result<OwnedFd, Errno> {
+fn make(new: &NewFs, mode: Option<u32>, complain: &mut dyn FnMut(&[u8])) -> Result<OwnedFd, Errno> {
     let fs = mount::fsopen(&new.fs)?;
     let made = mount::fs_string(fs.as_fd(), c"source", &new.source)
         .and_then(|()| configure(fs.as_fd(), &new.params))
+        .and_then(|()| mode.map_or(Ok(()), |mode| set_mode(fs.as_fd(), mode)))
         .and_then(|()| mount::fs_create(fs.as_fd()))
         .and_then(|()| mount::fsmount(fs.as_fd(), if new.copy_up { 0 } else { new.attrs.set }));
     let mount = made.inspect_err(|_| {
@@ -88,6 +97,13 @@ fn make(new: &NewFs, complain: &mut dyn FnMut(&[u8])) -> Result<OwnedFd, Errno> 
 fn given(params: &[Param]) -> copyup::Given {
     let has = |key: &CStr| params.iter().any(|param| matches!(param, Param::Pair(name, _) if **name == *key));
     copyup::Given { mode: has(c"mode"), owner: has(c"uid") || has(c"gid") }
+}
+
+/// The parameter `mode`, from the permission bits of a file mode.
+fn set_mode(fs: BorrowedFd, mode: u32) -> Result<(), Errno> {
+    let digit = |place: u32| b"01234567"[(mode >> (3 * place) & 7) as usize];
+    let text = [digit(3), digit(2), digit(1), digit(0), 0];
+    mount::fs_string(fs, c"mode", CStr::from_bytes_with_nul(&text).map_err(|_| Errno::EINVAL)?)
 }
 
 fn configure(fs: BorrowedFd, params: &[Param]) -> Result<(), Errno> {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use hull::cgroups::{Cgroup, Error, Oom, layout};
 use hull::sys::Errno;
 use nix::poll::{PollFd, PollTimeout, poll};
-use nix::sys::signal::Signal;
 
 use super::{Made, eventually, nest, plan, state_of, unique};
 use crate::needs;
@@ -204,7 +203,7 @@ fn a_signal_reaches_nested_cgroups_and_removal_takes_them_along() {
     let reopened =
         Cgroup::open(&serde_json::from_str(&serde_json::to_string(&made.cgroup.record()).unwrap()).unwrap());
     assert_eq!(reopened, made.cgroup);
-    reopened.signal_all(Signal::SIGKILL).unwrap();
+    reopened.signal_all(libc::SIGKILL).unwrap();
     guest.wait();
     reopened.remove().unwrap();
     assert!(!made.is_there());

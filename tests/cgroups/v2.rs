@@ -5,7 +5,6 @@ use std::path::Path;
 
 use hull::cgroups::{Cgroup, Error, layout};
 use hull::sys::Errno;
-use nix::sys::signal::Signal;
 
 use super::view::PURE_V2;
 use super::{Made, nest, plan, plan_with, state_of, unique};
@@ -120,7 +119,7 @@ fn killing_and_removing_take_nested_cgroups_along() {
     let mut before = pids.clone();
     before.sort_unstable();
     assert_eq!(listed, before);
-    made.cgroup.signal_all(Signal::SIGCONT).unwrap();
+    made.cgroup.signal_all(libc::SIGCONT).unwrap();
     assert!(matches!(state_of(pids[0]).as_str(), "S" | "R"));
     made.cgroup.kill().unwrap();
     // At once: the removal itself waits for the processes to go.
