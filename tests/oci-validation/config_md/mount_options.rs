@@ -67,6 +67,26 @@ fn m6_defaults_on_tmpfs() {
     assert!(mount_flags(mount_on(&world, "/data")).contains(&"rw"));
 }
 
+/// A tmpfs without a mode takes that of the directory it covers; over none, and with one, it is as mount(8) makes it.
+/// config.md, "Linux mount options"
+#[test]
+fn m12_tmpfs_mode() {
+    needs!(root);
+    let container = Container::new().mount("/covered", "tmpfs", "tmpfs", &[]);
+    let covered = container.bundle.join("rootfs/covered");
+    std::fs::create_dir(&covered).unwrap();
+    std::fs::set_permissions(&covered, std::os::unix::fs::PermissionsExt::from_mode(0o1751)).unwrap();
+    let world = container
+        .mount("/new", "tmpfs", "tmpfs", &[])
+        .mount("/given", "tmpfs", "tmpfs", &["mode=700"])
+        .world();
+    let modes = ["/covered", "/new", "/given"].map(|target| {
+        let options = mount_on(&world, target)["super"].as_array().unwrap().clone();
+        options.iter().find_map(|option| option.as_str()?.strip_prefix("mode=").map(String::from))
+    });
+    assert_eq!(modes, [Some("1751".to_owned()), None, Some("700".to_owned())]);
+}
+
 /// sync, dirsync and lazytime belong to the filesystem.
 /// config.md, "Linux mount options"
 #[test]
