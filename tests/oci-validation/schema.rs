@@ -40,7 +40,7 @@ fn walk(file: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<S
             }
             "type" if !is_a(value, rule.as_str().unwrap()) => fault(format!("{value} is no {rule}")),
             "enum" if !rule.as_array().unwrap().contains(value) => {
-                fault(format!("{value} is none of {rule}"))
+                fault(format!("{value} is none of {rule}"));
             }
             "minimum" if value.as_f64() < rule.as_f64() => fault(format!("{value} is less than {rule}")),
             "maximum" if value.as_f64() > rule.as_f64() => fault(format!("{value} is more than {rule}")),

@@ -160,9 +160,18 @@ fn d6_bound_dev() {
     let container = container.mount("/dev", "bind", "hostdev", &["rbind"]);
     let source = container.bundle.join("hostdev");
     fs::create_dir(&source).unwrap();
-    fs::write(source.join("mark"), "").unwrap();
+    let kind = rustix::fs::FileType::CharacterDevice;
+    let null = rustix::fs::makedev(1, 3);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        source.join("null"),
+        kind,
+        rustix::fs::Mode::from_raw_mode(0o666),
+        null,
+    )
+    .unwrap();
     let container = container.args(&["/probe", "list", "/dev"]);
-    assert_eq!(container.world()["/dev"], json!(["mark"]));
+    assert_eq!(container.world()["/dev"], json!(["null"]));
     assert_eq!(fs::read_dir(&source).unwrap().count(), 1);
 }
 

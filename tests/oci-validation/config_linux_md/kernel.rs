@@ -1,4 +1,4 @@
-//! config-linux.md, "Sysctl", "Personality", "Memory policy", "Network Devices", "IntelRdt" and "Mount Label".
+//! config-linux.md, "Sysctl", "Personality", "Memory policy" and "Mount Label".
 
 use std::fs;
 
@@ -166,32 +166,6 @@ fn mp4_exec_inherits() {
     let asked = json!({ "mode": "MPOL_BIND", "nodes": "0" });
     let container = Container::new().set("/linux/memoryPolicy", asked).sleeping();
     assert_eq!(container.exec_world(&[])["memory_policy"]["mode"], "MPOL_BIND");
-}
-
-/// Where there is no resctrl, asking for it is an error.
-/// config-linux.md, "IntelRdt"
-#[test]
-fn r1_no_resctrl() {
-    needs!(root, no_resctrl);
-    each_refused(
-        "/linux/intelRdt",
-        &[json!({ "closID": "guaranteed" }), json!({ "enableMonitoring": true })],
-    );
-}
-
-/// Names that lead elsewhere, and values of several lines.
-/// config-linux.md, "IntelRdt"
-#[test]
-fn r3_bad_values() {
-    needs!(root);
-    each_refused(
-        "/linux/intelRdt",
-        &[
-            json!({ "closID": ".." }),
-            json!({ "closID": "a/b" }),
-            json!({ "closID": "a", "schemata": ["L3:0=f\nL3:1=f"] }),
-        ],
-    );
 }
 
 /// A label where SELinux is off is an error.

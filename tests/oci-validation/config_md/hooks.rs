@@ -406,8 +406,7 @@ fn h14_output_stays_apart() {
     needs!(root);
     let container = Container::new();
     let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo said by the hook"] });
-    let finished = container
-        .set("/hooks", json!({ "createRuntime": [hook.clone()], "createContainer": [hook] }))
-        .run(&[]);
+    let finished =
+        container.set("/hooks", json!({ "createRuntime": [hook], "createContainer": [hook] })).run(&[]);
     assert!(!finished.ok().stdout.contains("said by the hook"));
 }

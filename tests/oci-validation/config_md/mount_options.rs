@@ -138,7 +138,6 @@ fn m6_options_on_binds() {
         ("nostrictatime", &["rw"]),
         ("strictatime", &["rw"]),
         ("symfollow", &["rw"]),
-        ("remount", &["rw"]),
     ];
     let mut container = Container::new();
     fs::create_dir(container.bundle.join("shared")).unwrap();
@@ -403,4 +402,22 @@ fn m13_words_of_mount8() {
         .world();
     assert!(mount_flags(mount_on(&world, "/a")).contains(&"nosuid"));
     assert!(mount_flags(mount_on(&world, "/b")).contains(&"rw"));
+}
+
+/// `remount` changes the mount that is there, and its other words are the new flags.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_remount() {
+    needs!(root);
+    let container = Container::new().mount("/data", "tmpfs", "tmpfs", &["size=64k"]).mount(
+        "/data",
+        "tmpfs",
+        "tmpfs",
+        &["remount", "ro", "nosuid"],
+    );
+    let world = container.world();
+    let mounts = world["mounts"].as_array().unwrap();
+    assert_eq!(mounts.iter().filter(|mount| mount["target"] == "/data").count(), 1);
+    let found = mount_flags(mount_on(&world, "/data"));
+    assert!(found.contains(&"ro") && found.contains(&"nosuid"), "{found:?}");
 }
