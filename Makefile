@@ -4,10 +4,12 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/sbin
+DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check audit size bench install clean
+.PHONY: help setup build run test check audit docs size bench install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -36,8 +38,12 @@ size: build ## the promises about the binary: size, static, other architecture
 bench: build ## side by side with the machine's crun and runc
 	@benches/compare
 
-install: build ## copy the binary to $(DESTDIR)$(BINDIR)
-	install -D -m 0755 target/hull $(DESTDIR)$(BINDIR)/hull
+docs: setup ## man pages and shell completions, in target/docs
+	@scripts/docs
+
+install: build docs ## copy binary, man pages and completions below $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(TARGET)/hull $(DESTDIR)$(BINDIR)/hull
+	cd $(TARGET)/docs && find * -type f -exec install -D -m 0644 {} $(abspath $(DESTDIR)$(DATADIR))/{} \;
 
 clean: ## remove what was built, except the cached root filesystems
 	rm -rf target .work/demo

@@ -20,12 +20,13 @@ pub fn global() -> Command {
         .args([
             path("root", "Folder of the containers' state [default: /run/hull]"),
             path("log", "Append log lines to this file"),
-            value("log-format", "Form of log lines: text or json", values::log_format).default_value("text"),
-            value("log-level", "Least level logged: error, warn, info or debug", values::log_level)
+            choice("log-format", "Form of log lines: text or json", values::LOG_FORMATS)
+                .default_value("text"),
+            choice("log-level", "Least level logged: error, warn, info or debug", values::LOG_LEVELS)
                 .default_value("warn"),
             switch("debug", "Log what hull does"),
             switch("systemd-cgroup", "Let systemd manage cgroups"),
-            value("rootless", "Forgive missing rights over cgroups: true, false or auto", values::rootless)
+            choice("rootless", "Forgive missing rights over cgroups: true, false or auto", values::ROOTLESS)
                 .default_value("auto"),
             text("criu", "Ignored").hide(true),
             Arg::new("version")
@@ -85,7 +86,7 @@ const COMMANDS: &[Entry] = &[
     }),
     ("features", "Print what this build can do, as the runtime-spec's features document", |c| c),
     ("plan", "Print what create would do, without doing it", |c| {
-        let format = value("format", "text or json", values::plan_format).short('f').default_value("text");
+        let format = choice("format", "text or json", values::PLAN_FORMATS).short('f').default_value("text");
         c.args([id().required(false).default_value("plan"), bundle(), format])
     }),
     ("checkpoint", "Not supported yet", unsupported),
@@ -208,7 +209,7 @@ fn preserve_fds() -> Arg {
 }
 
 fn list_format() -> Arg {
-    value("format", "table or json", values::list_format).short('f').default_value("table")
+    choice("format", "table or json", values::LIST_FORMATS).short('f').default_value("table")
 }
 
 /// The id, and after it words that belong to another program, whatever they look like.
@@ -239,4 +240,13 @@ fn value<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Result<T, String>,
 ) -> Arg {
     text(name, help).value_parser(ValueParser::new(parse))
+}
+
+/// An option that takes one of a few words. Its help names them.
+fn choice<T: Copy + Send + Sync + 'static>(
+    name: &'static str,
+    help: &'static str,
+    choices: &'static [(&'static str, T)],
+) -> Arg {
+    text(name, help).value_parser(ValueParser::new(values::OneOf(choices))).hide_possible_values(true)
 }

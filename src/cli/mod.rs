@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, error::ErrorKind};
 use serde_json::Value;
 
+pub use flags::tree;
 pub use request::*;
 
 /// Nothing to run: a text for the user, and the exit code.

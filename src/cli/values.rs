@@ -1,41 +1,53 @@
 //! The small languages inside option values: sizes, durations, signals.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
 use serde_json::Value;
 
 use super::request::{ExecUser, ListFormat, PlanFormat, Rootless, Signal};
 use crate::log;
 
-pub fn log_format(text: &str) -> Result<log::Format, String> {
-    one_of(text, &[("text", log::Format::Text), ("json", log::Format::Json)])
-}
+pub const LOG_FORMATS: &[(&str, log::Format)] = &[("text", log::Format::Text), ("json", log::Format::Json)];
 
-pub fn log_level(text: &str) -> Result<log::Level, String> {
+pub const LOG_LEVELS: &[(&str, log::Level)] = {
     use log::Level::{Debug, Error, Info, Warning};
-    one_of(
-        text,
-        &[("error", Error), ("warn", Warning), ("warning", Warning), ("info", Info), ("debug", Debug)],
-    )
+    &[("error", Error), ("warn", Warning), ("warning", Warning), ("info", Info), ("debug", Debug)]
+};
+
+pub const ROOTLESS: &[(&str, Rootless)] =
+    &[("auto", Rootless::Auto), ("true", Rootless::True), ("false", Rootless::False)];
+
+pub const LIST_FORMATS: &[(&str, ListFormat)] = &[("table", ListFormat::Table), ("json", ListFormat::Json)];
+
+pub const PLAN_FORMATS: &[(&str, PlanFormat)] = &[("text", PlanFormat::Text), ("json", PlanFormat::Json)];
+
+/// One of a few words, which shell completion can offer.
+#[derive(Clone, Copy)]
+pub struct OneOf<T: 'static>(pub &'static [(&'static str, T)]);
+
+impl<T: Copy> OneOf<T> {
+    fn parse(self, text: &str) -> Result<T, String> {
+        let found = self.0.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
+        found.ok_or_else(|| {
+            format!("choose one of {}", self.0.iter().map(|c| c.0).collect::<Vec<_>>().join(", "))
+        })
+    }
 }
 
-pub fn rootless(text: &str) -> Result<Rootless, String> {
-    one_of(text, &[("auto", Rootless::Auto), ("true", Rootless::True), ("false", Rootless::False)])
-}
+impl<T: Copy + Send + Sync + 'static> TypedValueParser for OneOf<T> {
+    type Value = T;
 
-pub fn list_format(text: &str) -> Result<ListFormat, String> {
-    one_of(text, &[("table", ListFormat::Table), ("json", ListFormat::Json)])
-}
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let choices = *self;
+        (move |text: &str| choices.parse(text)).parse_ref(command, arg, value)
+    }
 
-pub fn plan_format(text: &str) -> Result<PlanFormat, String> {
-    one_of(text, &[("text", PlanFormat::Text), ("json", PlanFormat::Json)])
-}
-
-fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
-    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
-    found.ok_or_else(|| {
-        format!("choose one of {}", choices.iter().map(|c| c.0).collect::<Vec<_>>().join(", "))
-    })
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
 }
 
 /// `uid` or `uid:gid`.

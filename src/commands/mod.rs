@@ -1,6 +1,5 @@
 //! The verbs, one file each.
 
-mod console;
 mod create;
 mod delete;
 mod events;

@@ -21,5 +21,4 @@ mod features_md;
 mod refused;
 mod runtime_linux_md;
 mod runtime_md;
-mod schema;
 mod seen;
