@@ -1,5 +1,6 @@
 //! `create`: everything but the program.
 
+use super::console::Console;
 use super::launch::{self, Birth};
 use crate::cli::Create;
 use crate::error::Cause;
@@ -11,10 +12,7 @@ pub(super) fn create(store: &Store, request: &Create, log: &Log) -> Result<(), C
     process::seal::ensure()?;
     let compiled = launch::compile(store, request, true, log)?;
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
-    let console = launch::console(terminal, request.console_socket.as_deref())?;
-    if terminal && console.is_none() {
-        return Err(process::Error::NoConsole.into());
-    }
+    let console = Console::open(terminal, request.console_socket.as_deref(), false)?.sender;
     let mut birth = Birth::begin(store, request, &compiled, log)?;
     let start = Some(birth.listen_for_start()?);
     let mut spawned = birth.spawn(Sockets { console, start })?;

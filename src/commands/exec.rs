@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use super::console::Console;
 use super::launch;
 use super::start::saved_spec;
 use crate::cgroups::Cgroup;
@@ -10,10 +11,9 @@ use crate::error::Cause;
 use crate::host;
 use crate::log::Log;
 use crate::plan;
-use crate::process::{self, ExecLaunch, Foreground, Sockets, Terminal};
+use crate::process::{self, ExecLaunch, Foreground, Sockets};
 use crate::spec::{self, Process, Spec};
 use crate::state::{Container, Status, Store};
-use crate::sys::{Context, socket};
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
@@ -44,27 +44,19 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     let plan = plan::compile_exec(&spec, &process, &plan_request, &host::facts())?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
-    let mut console = launch::console(process.terminal, request.console_socket.as_deref())?;
+    let mut console = Console::open(process.terminal, request.console_socket.as_deref(), !request.detach)?;
     let foreground = if request.detach { None } else { Some(Foreground::new(false)?) };
-    let mut ours = None;
-    if process.terminal && console.is_none() {
-        if request.detach {
-            return Err(process::Error::NoConsole.into());
-        }
-        let (receiver, sender) = socket::stream_pair().during("socketpair", "AF_UNIX")?;
-        (ours, console) = (Some(receiver), Some(sender));
-    }
     let cgroup = cgroup(&container, &request.cgroups)?;
     let state = |moment, _| launch::state_document(&container, moment, container.record.pid);
     let mut spawned = process::exec(ExecLaunch {
         plan: &plan,
         cgroup: &cgroup,
         container: init.as_fd(),
-        sockets: Sockets { console, start: None },
+        sockets: Sockets { console: console.sender.take(), start: None },
         state: &state,
     })?;
     container.record.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
-    let terminal = ours.map(|receiver| Terminal::receive(receiver.as_fd())).transpose()?;
+    let terminal = console.receive()?;
     launch::send_pidfd(request.pidfd_socket.as_deref(), &spawned)?;
     if let Some(path) = &request.pid_file {
         launch::write_pid_file(path, spawned.pid())?;

@@ -101,19 +101,6 @@ pub(super) fn check_preserved(count: u32) -> Result<u32, Cause> {
     Ok(count)
 }
 
-/// The socket that takes the terminal, if the document wants one; options that contradict it are refused.
-pub(super) fn console(terminal: bool, socket: Option<&Path>) -> Result<Option<OwnedFd>, Cause> {
-    match socket {
-        Some(_) if !terminal => Err(process::Error::NoTerminal.into()),
-        Some(path) => {
-            let stream = UnixStream::connect(path)
-                .map_err(Cause::io(format!("--console-socket {}", path.display())))?;
-            Ok(Some(stream.into()))
-        }
-        None => Ok(None),
-    }
-}
-
 /// A container in the making. Dropped before [`Birth::complete`], it never was.
 pub(super) struct Birth<'a> {
     compiled: &'a Compiled,

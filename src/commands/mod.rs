@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod console;
 mod create;
 mod delete;
 mod events;

@@ -1,15 +1,13 @@
 //! `run`: create and start in one go; in the foreground also wait, and delete.
 
-use std::os::fd::AsFd;
-
+use super::console::Console;
 use super::launch::{self, Birth, Compiled};
 use super::{delete, start};
 use crate::cli::Run;
 use crate::error::Cause;
 use crate::log::Log;
-use crate::process::{self, Foreground, Sockets, Spawned, Terminal};
+use crate::process::{self, Foreground, Sockets, Spawned};
 use crate::state::{Container, Store};
-use crate::sys::{Context, socket};
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> {
@@ -20,20 +18,12 @@ pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> 
         return Err(process::Error::NoProgram.into());
     }
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
-    let mut console = launch::console(terminal, create.console_socket.as_deref())?;
+    let mut console = Console::open(terminal, create.console_socket.as_deref(), !request.detach)?;
     let foreground = if request.detach { None } else { Some(Foreground::new(!request.no_subreaper)?) };
-    let mut ours = None;
-    if terminal && console.is_none() {
-        if request.detach {
-            return Err(process::Error::NoConsole.into());
-        }
-        let (receiver, sender) = socket::stream_pair().during("socketpair", "AF_UNIX")?;
-        (ours, console) = (Some(receiver), Some(sender));
-    }
     let mut birth = Birth::begin(store, create, &compiled, log)?;
     let notify = birth.notify_socket()?;
-    let mut spawned = birth.spawn(Sockets { console, start: None })?;
-    let terminal = ours.map(|receiver| Terminal::receive(receiver.as_fd())).transpose()?;
+    let mut spawned = birth.spawn(Sockets { console: console.sender.take(), start: None })?;
+    let terminal = console.receive()?;
     launch::send_pidfd(create.pidfd_socket.as_deref(), &spawned)?;
     let mut container = birth.complete(&mut spawned, create.pid_file.as_deref())?;
     if let Err(cause) = begin(&compiled, &container, &spawned) {

@@ -239,6 +239,8 @@ pub enum Op {
     Seccomp,
     /// setrlimit(2).
     Rlimit(RlimitPlan),
+    /// Undoes what the runtime did to its own signals.
+    DefaultSignals,
     /// Marks every descriptor from `first` on to be closed at exec.
     CloseDescriptors {
         /// First descriptor that the program does not get.

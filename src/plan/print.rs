@@ -194,6 +194,7 @@ impl Op {
             Self::AwaitStart { .. } => f.write_str("wait for start"),
             Self::Seccomp => f.write_str("load the seccomp filter"),
             Self::Rlimit(limit) => write!(f, "set {} to {}:{}", limit.name, limit.soft, limit.hard),
+            Self::DefaultSignals => f.write_str("restore default signals"),
             Self::CloseDescriptors { first } => write!(f, "close descriptors from {first} on at exec"),
             Self::Exec => f.write_str("execute the program"),
             _ => Ok(()),

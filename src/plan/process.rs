@@ -144,6 +144,8 @@ pub(super) fn last_steps(
     out: &mut Builder,
 ) -> Result<(), Error> {
     out.step("", Op::CloseDescriptors { first: 3 + preserve_fds });
+    // Before a filter that may not allow even this.
+    out.step("", Op::DefaultSignals);
     rlimits(&process.rlimits, out)?;
     if filter == Filter::BeforeCaps {
         out.step("linux.seccomp", Op::Seccomp);

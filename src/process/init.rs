@@ -136,7 +136,7 @@ impl<'p> Init<'p> {
                 self.image()?.set_home(*uid);
                 Ok(())
             }
-            Op::Exec => self.execute(),
+            Op::Exec => Err(self.image()?.execute()),
             other => match self.apply_surroundings(other, why) {
                 Some(done) => done,
                 None => apply_to_self(other),
@@ -263,11 +263,6 @@ impl<'p> Init<'p> {
             None => Ok(()),
         }
     }
-
-    fn execute(&mut self) -> Result<(), Errno> {
-        signal::reset()?;
-        Err(self.image()?.execute())
-    }
 }
 
 /// Steps that change nothing but the process itself.
@@ -304,6 +299,7 @@ fn apply_to_self(op: &Op) -> Result<(), Errno> {
         }),
         Op::NoNewPrivileges => cred::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop),
         Op::Rlimit(limit) => sched::set_rlimit(limit.resource, limit.soft, limit.hard),
+        Op::DefaultSignals => signal::reset(),
         Op::CloseDescriptors { first } => close_from_on_exec(*first),
         _ => Err(Errno::ENOSYS),
     }

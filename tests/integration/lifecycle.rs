@@ -43,41 +43,6 @@ fn ids_may_have_marks() {
     container.world();
 }
 
-/// Every signal reaches the program: by name, with and without SIG, lower case, by number; TERM when unnamed.
-#[test]
-fn kill_knows_signals() {
-    needs!(root);
-    let table = [
-        (Some("TERM"), 15),
-        (Some("SIGTERM"), 15),
-        (Some("usr1"), 10),
-        (Some("SIGUSR2"), 12),
-        (Some("1"), 1),
-        (Some("28"), 28),
-        (None, 15),
-    ];
-    for (name, number) in table {
-        let container = Container::new().args(&["/probe", "wait", "/ready"]);
-        let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
-        let run =
-            container.runtime.command([&["run"], &container.bundled(&[])[..], &[&container.id]].concat());
-        let run = run.spawn();
-        assert_eq!(ready.word(), "ready\n");
-        container.verb("kill", &[], name.as_slice()).ok();
-        assert_eq!(run.finish().ok().json()["signal"], number, "kill {name:?}");
-    }
-}
-
-/// A signal that does not exist is an error and harms nobody.
-#[test]
-fn kill_refuses_unknown_signals() {
-    needs!(root);
-    let container = Container::new().sleeping();
-    container.kill("NOSUCHSIGNAL").refuses(&["NOSUCHSIGNAL"]).exits(1);
-    container.kill("999").refuses(&[]).exits(1);
-    assert_eq!(container.status(), "running");
-}
-
 /// `delete --force` without a pid namespace ends every process of the container.
 #[test]
 fn forced_delete_reaches_children() {

@@ -21,4 +21,5 @@ mod features_md;
 mod refused;
 mod runtime_linux_md;
 mod runtime_md;
+mod schema;
 mod seen;

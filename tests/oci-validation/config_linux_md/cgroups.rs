@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
@@ -85,4 +85,94 @@ fn l4_impossible_limits() {
     let container = Container::new().set("/linux/resources/cpu", json!({ "cpus": "4000" }));
     container.create(&[]).refuses(&["cpuset.cpus"]).exits(1);
     container.assert_clean();
+}
+
+/// The same absolute path is the same place, below the mount point of every hierarchy.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c1_absolute_paths() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().sleeping();
+    for controller in ["pids", "memory", "cpu", "devices"] {
+        assert_eq!(
+            container.cgroup_file(controller, "cgroup.procs"),
+            container.pid().to_string(),
+            "{controller}"
+        );
+    }
+}
+
+/// A relative path is the same place each time.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c1_relative_paths() {
+    needs!(root, cgroup_v1("pids"));
+    let place = || {
+        let container = Container::new()
+            .without_namespace("cgroup")
+            .set("/linux/cgroupsPath", json!("hull-test-relative/deep"));
+        container.world()["cgroups"]["pids"].as_str().unwrap().to_owned()
+    };
+    let first = place();
+    assert!(first.ends_with("hull-test-relative/deep"), "{first}");
+    assert_eq!(place(), first);
+    for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+        let _ = fs::remove_dir(hierarchy.path().join(first.trim_start_matches('/')).parent().unwrap());
+    }
+}
+
+/// A cgroup that is there already is joined, and the limits that the document does not name stay.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c6_existing_cgroups_keep_their_values() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new();
+    let dir = format!("/sys/fs/cgroup/pids{}", container.cgroup);
+    fs::create_dir(&dir).unwrap();
+    fs::write(format!("{dir}/pids.max"), "77").unwrap();
+    let container = container.sleeping();
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "77");
+    assert_eq!(container.cgroup_file("pids", "cgroup.procs"), container.pid().to_string());
+}
+
+/// A cgroup that is frozen is not fit for a container.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c3_frozen_cgroups() {
+    needs!(root, cgroup_v1("freezer"));
+    let container = Container::new();
+    let dir = format!("/sys/fs/cgroup/freezer{}", container.cgroup);
+    fs::create_dir(&dir).unwrap();
+    fs::write(format!("{dir}/freezer.state"), "FROZEN").unwrap();
+    let finished = container.create(&[]);
+    let state = container.verb("state", &[], &[]).code;
+    let _ = fs::write(format!("{dir}/freezer.state"), "THAWED");
+    let _ = fs::remove_dir(&dir);
+    assert!(finished.code != 0 && state != 0, "create in a frozen cgroup: {finished:?}");
+}
+
+/// Without resources no limit is set.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c6_no_resources() {
+    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"));
+    let container = Container::new().set("/linux/resources", json!({}));
+    container.create(&[]).ok();
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "max");
+    assert!(container.cgroup_file("memory", "memory.limit_in_bytes").len() > 15, "a limit of memory");
+}
+
+/// The program is in its cgroups before it runs, and so are the container's hooks.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c4_hooks_are_inside() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().without_namespace("cgroup").set(
+        "/hooks",
+        json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "record", "/log"] }] }),
+    );
+    let log = container.bundle.rootfs().join("log");
+    let container = container.sleeping();
+    let record: Value = serde_json::from_str(fs::read_to_string(log).unwrap().trim()).unwrap();
+    assert_eq!(record["world"]["cgroups"]["pids"], container.cgroup.as_str());
 }

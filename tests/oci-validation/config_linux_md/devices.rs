@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::limited;
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// Devices of the config are made with type, numbers, mode and owner, inside and outside of /dev.
 /// config-linux.md, "Devices"
@@ -97,4 +98,127 @@ fn c7_rules_in_order() {
     assert_eq!(container().probe(&["open-device", "/dev/null", "rw"]), json!({ "opened": "rw" }));
     let list = limited(&json!({ "devices": rules })).cgroup_file("devices", "devices.list");
     assert!(list.contains("c 10:229 rm"), "{list}");
+}
+
+/// A node that is there already and is the one asked for is used.
+/// config-linux.md, "Devices"
+#[test]
+fn d2_existing_nodes() {
+    needs!(root);
+    let device = json!([{ "path": "/nodes/null", "type": "c", "major": 1, "minor": 3 }]);
+    let container = Container::new().set("/linux/devices", device);
+    fs::create_dir(container.bundle.rootfs().join("nodes")).unwrap();
+    let path = container.bundle.rootfs().join("nodes/null");
+    let null = rustix::fs::makedev(1, 3);
+    let kind = rustix::fs::FileType::CharacterDevice;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::from_raw_mode(0o666), null).unwrap();
+    assert_eq!(container.probe(&["open-device", "/nodes/null", "rw"]), json!({ "opened": "rw" }));
+}
+
+/// Types are c, b, u and p; all but p have numbers; paths are absolute.
+/// config-linux.md, "Devices"
+#[test]
+fn d4_bad_devices() {
+    needs!(root);
+    let device = |kind: &str, path: &str, major: i64| json!([{ "type": kind, "path": path, "major": major, "minor": 3 }]);
+    each_refused(
+        "/linux/devices",
+        &[
+            device("x", "/dev/x", 1),
+            device("", "/dev/x", 1),
+            device("c", "/dev/x", -1),
+            device("c", "", 1),
+            json!([{ "type": "c", "path": "/dev/x" }]),
+            json!([{ "path": "/dev/x", "major": 1, "minor": 3 }]),
+            json!([{ "type": "c", "major": 1, "minor": 3 }]),
+        ],
+    );
+}
+
+/// The same numbers may be at several paths.
+/// config-linux.md, "Devices"
+#[test]
+fn d5_same_numbers_twice() {
+    needs!(root);
+    let node = |path: &str| json!({ "path": path, "type": "c", "major": 1, "minor": 3 });
+    let container = Container::new().set("/linux/devices", json!([node("/dev/one"), node("/dev/two")]));
+    let stat = container.probe(&["stat", "/dev/one", "/dev/two"]);
+    assert_eq!((&stat["/dev/one"]["minor"], &stat["/dev/two"]["minor"]), (&json!(3), &json!(3)));
+}
+
+/// Where /dev is a directory of the host, nothing is made in it.
+/// config-linux.md, "Devices"
+#[test]
+fn d6_bound_dev() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+    });
+    let container = container.mount("/dev", "bind", "hostdev", &["rbind"]);
+    let source = container.bundle.join("hostdev");
+    fs::create_dir(&source).unwrap();
+    let kind = rustix::fs::FileType::CharacterDevice;
+    let null = rustix::fs::makedev(1, 3);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        source.join("null"),
+        kind,
+        rustix::fs::Mode::from_raw_mode(0o666),
+        null,
+    )
+    .unwrap();
+    let container = container.args(&["/probe", "list", "/dev"]);
+    assert_eq!(container.world()["/dev"], json!(["null"]));
+    assert_eq!(fs::read_dir(&source).unwrap().count(), 1);
+}
+
+/// Default devices are there although the list of allowed devices denies everything.
+/// config-linux.md, "Default Devices"
+#[test]
+fn d3_defaults_are_allowed() {
+    needs!(root);
+    for device in ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"] {
+        let container =
+            Container::new().set("/linux/resources/devices", json!([{ "allow": false, "access": "rwm" }]));
+        assert_eq!(container.probe(&["open-device", device, "r"]), json!({ "opened": "r" }), "{device}");
+    }
+}
+
+/// Access is made of r, w and m; types are a, b and c.
+/// config-linux.md, "Allowed Device list"
+#[test]
+fn c7_bad_rules() {
+    needs!(root);
+    each_refused(
+        "/linux/resources/devices",
+        &[
+            json!([{ "allow": true, "type": "c", "major": 1, "minor": 3, "access": "rx" }]),
+            json!([{ "allow": true, "type": "q", "access": "rwm" }]),
+            json!([{ "allow": "yes", "access": "rwm" }]),
+        ],
+    );
+}
+
+/// A rule without numbers is for all of its type, one without a type for all devices.
+/// config-linux.md, "Allowed Device list"
+#[test]
+fn c7_wild_rules() {
+    needs!(root);
+    let fuse = json!([{ "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229 }]);
+    let open = |rules: Value| {
+        let container =
+            Container::new().set("/linux/resources/devices", rules).set("/linux/devices", fuse.clone());
+        container.probe(&["open-device", "/dev/fuse", "r"]) != json!({ "errno": "EPERM" })
+    };
+    let deny = || json!({ "allow": false, "access": "rwm" });
+    assert!(open(json!([deny(), { "allow": true, "type": "c", "access": "r" }])));
+    assert!(open(json!([deny(), { "allow": true, "type": "c", "major": 10, "access": "rwm" }])));
+    assert!(open(json!([deny(), { "allow": true, "access": "rwm" }])));
+    assert!(!open(json!([deny(), { "allow": true, "type": "b", "access": "rwm" }])));
+    assert!(!open(
+        json!([deny(), { "allow": true, "type": "c", "major": 11, "minor": -1, "access": "rwm" }])
+    ));
 }

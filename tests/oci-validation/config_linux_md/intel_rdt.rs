@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 fn resctrl(below: &str) -> PathBuf {
     Path::new("/sys/fs/resctrl").join(below)
@@ -41,4 +42,30 @@ fn r3_named_classes() {
     let absent = Container::new().set("/linux/intelRdt", json!({ "closID": "no-such-class" }));
     absent.create(&[]).refuses(&["linux.intelRdt.closID", "no-such-class"]).exits(1);
     absent.assert_clean();
+}
+
+/// Where there is no resctrl, asking for it is an error.
+/// config-linux.md, "IntelRdt"
+#[test]
+fn r1_no_resctrl() {
+    needs!(root, no_resctrl);
+    each_refused(
+        "/linux/intelRdt",
+        &[json!({ "closID": "guaranteed" }), json!({ "enableMonitoring": true })],
+    );
+}
+
+/// Names that lead elsewhere, and values of several lines.
+/// config-linux.md, "IntelRdt"
+#[test]
+fn r3_bad_values() {
+    needs!(root);
+    each_refused(
+        "/linux/intelRdt",
+        &[
+            json!({ "closID": ".." }),
+            json!({ "closID": "a/b" }),
+            json!({ "closID": "a", "schemata": ["L3:0=f\nL3:1=f"] }),
+        ],
+    );
 }

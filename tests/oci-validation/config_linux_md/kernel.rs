@@ -1,4 +1,4 @@
-//! config-linux.md, "Sysctl", "Personality", "Memory policy", "Network Devices", "IntelRdt" and "Mount Label".
+//! config-linux.md, "Sysctl", "Personality", "Memory policy" and "Mount Label".
 
 use std::fs;
 
@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::{each_refused, refused};
 
 /// Sysctls of the container's own namespaces are set, and the host keeps its own.
 /// config-linux.md, "Sysctl"
@@ -82,4 +83,95 @@ fn mp1_modes() {
         let world = Container::new().set("/linux/memoryPolicy", asked).world();
         assert_eq!(world["memory_policy"], expected);
     }
+}
+
+/// Domains are two, flags are none.
+/// config-linux.md, "Personality"
+#[test]
+fn a2_bad_personalities() {
+    needs!(root);
+    each_refused(
+        "/linux/personality",
+        &[json!({ "domain": "BOGUS" }), json!({ "domain": "LINUX", "flags": ["X"] }), json!({})],
+    );
+}
+
+/// Only what belongs to a namespace of the container's own may be set.
+/// config-linux.md, "Sysctl"
+#[test]
+fn a3_foreign_sysctls() {
+    needs!(root);
+    each_refused(
+        "/linux/sysctl",
+        &[
+            json!({ "kernel.panic": "1" }),
+            json!({ "vm.swappiness": "1" }),
+            json!({ "net/../kernel/panic": "1" }),
+            json!({ "": "1" }),
+            json!({ "kernel.msgmax": 1 }),
+            json!({ "net.ipv4.no_such_parameter": "1" }),
+        ],
+    );
+    refused(
+        &Container::new()
+            .without_namespace("network")
+            .set("/linux/sysctl", json!({ "net.ipv4.ip_forward": "1" })),
+    );
+    refused(
+        &Container::new().without_namespace("ipc").set("/linux/sysctl", json!({ "kernel.msgmax": "4097" })),
+    );
+}
+
+/// Nodes that the mode wants or does not want, flags that exclude each other, words that nobody knows.
+/// config-linux.md, "Memory policy"
+#[test]
+fn mp2_bad_policies() {
+    needs!(root, numa);
+    let policy = |mode: &str, nodes: &str| json!({ "mode": mode, "nodes": nodes });
+    let flags = |flags: &[&str]| json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": flags });
+    each_refused(
+        "/linux/memoryPolicy",
+        &[
+            policy("MPOL_BOGUS", ""),
+            policy("MPOL_BIND", ""),
+            policy("MPOL_INTERLEAVE", ""),
+            policy("MPOL_DEFAULT", "0"),
+            policy("MPOL_LOCAL", "0"),
+            policy("MPOL_BIND", "0-4294967295"),
+            policy("MPOL_BIND", "900"),
+            policy("MPOL_BIND", "zero"),
+            flags(&["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"]),
+            flags(&["BOGUS"]),
+        ],
+    );
+}
+
+/// Flags reach the kernel.
+/// config-linux.md, "Memory policy"
+#[test]
+fn mp3_flags() {
+    needs!(root, numa);
+    for flag in ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"] {
+        let asked = json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": [flag] });
+        let world = Container::new().set("/linux/memoryPolicy", asked.clone()).world();
+        assert_eq!(world["memory_policy"]["flags"], asked["flags"]);
+    }
+}
+
+/// exec has the policy of the container.
+/// config-linux.md, "Memory policy"
+#[test]
+fn mp4_exec_inherits() {
+    needs!(root, numa);
+    let asked = json!({ "mode": "MPOL_BIND", "nodes": "0" });
+    let container = Container::new().set("/linux/memoryPolicy", asked).sleeping();
+    assert_eq!(container.exec_world(&[])["memory_policy"]["mode"], "MPOL_BIND");
+}
+
+/// A label where SELinux is off is an error.
+/// config-linux.md, "Mount Label"
+#[test]
+fn m21_mount_label_without_selinux() {
+    needs!(root, no_selinux);
+    each_refused("/linux/mountLabel", &[json!("system_u:object_r:container_file_t:s0")]);
 }

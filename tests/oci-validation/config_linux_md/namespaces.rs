@@ -1,9 +1,10 @@
 //! config-linux.md, "Namespaces" and "Offset for Time Namespace"; host names, which live in one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::{each_refused, refused};
 
 const NAMES: [(&str, &str); 6] = [
     ("pid", "pid"),
@@ -188,4 +189,86 @@ fn n8_loopback_is_up() {
     assert_eq!(lo["up"], true, "{lo}");
     assert!(lo["addresses"].as_array().unwrap().contains(&json!("127.0.0.1")));
     assert_eq!(world["interfaces"].as_object().unwrap().len(), 1, "host interfaces inside");
+}
+
+/// A path is absolute.
+/// config-linux.md, "Namespaces"
+#[test]
+fn n2_relative_paths() {
+    needs!(root);
+    each_refused("/linux/namespaces/1/path", &[json!("proc/self/ns/net"), json!("./x")]);
+}
+
+/// Each type is listed once.
+/// config-linux.md, "Namespaces"
+#[test]
+fn n3_twice() {
+    needs!(root);
+    refused(&Container::new().namespace("pid"));
+    refused(&Container::new().namespace("mount"));
+}
+
+/// Types are those of the specification.
+/// config-linux.md, "Namespaces"
+#[test]
+fn n4_unknown_types() {
+    needs!(root);
+    refused(&Container::new().namespace("bogus"));
+    refused(&Container::new().namespace("net"));
+    refused(&Container::new().edit(|config| config["linux"]["namespaces"][0] = json!({})));
+}
+
+/// A new user namespace owns the others: its root may act on them.
+/// config-linux.md, "Namespaces"
+#[test]
+fn n5_the_user_namespace_owns_the_others() {
+    needs!(root, user_ns);
+    let container = || Container::new().user_namespace().capabilities(ROOT_ALL);
+    assert_eq!(container().probe(&["syscall", "sethostname", "0", "0"]), json!({ "result": 0 }));
+    let outside = container().without_namespace("uts").edit(|config| {
+        config.as_object_mut().unwrap().remove("hostname");
+    });
+    assert_eq!(outside.probe(&["syscall", "sethostname", "0", "0"]), json!({ "errno": "EPERM" }));
+}
+
+/// Processes of containers that share a pid namespace see each other, and one may end alone.
+/// config-linux.md, "Namespaces"
+#[test]
+fn n10_a_shared_pid_namespace() {
+    needs!(root);
+    let first = Container::new().sleeping();
+    let path = format!("/proc/{}/ns/pid", first.pid());
+    let second = Container::new().without_namespace("pid").edit(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.push(json!({ "type": "pid", "path": path }));
+    });
+    let second = second.sleeping();
+    let seen = second.exec(&[], &["/probe", "read", "/proc/1/comm"]).ok().json();
+    assert_eq!(seen["/proc/1/comm"], "probe\n");
+    second.delete(&["--force"]).ok();
+    assert_eq!(first.status(), "running");
+}
+
+/// Names need a UTS namespace of the container's own.
+/// config.md, "Hostname"
+#[test]
+fn n6_names_need_a_namespace() {
+    needs!(root);
+    refused(&Container::new().without_namespace("uts"));
+    let container = Container::new().without_namespace("uts").set("/domainname", json!("some.domain"));
+    refused(&container.edit(|config| {
+        config.as_object_mut().unwrap().remove("hostname");
+    }));
+}
+
+/// Offsets need a time namespace, and are of two clocks.
+/// config-linux.md, "Offset for Time Namespace"
+#[test]
+fn n7_bad_offsets() {
+    needs!(root, time_ns);
+    each_refused("/linux/timeOffsets", &[json!({ "monotonic": { "secs": 1 } })]);
+    let offsets =
+        |offsets: Value| refused(&Container::new().namespace("time").set("/linux/timeOffsets", offsets));
+    offsets(json!({ "realtime": { "secs": 1, "nanosecs": 0 } }));
+    offsets(json!({ "boottime": { "secs": 1, "nanosecs": 1_000_000_000 } }));
 }

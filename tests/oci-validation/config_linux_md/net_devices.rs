@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::{each_refused, refused};
 
 /// Runs a test on a thread with a network namespace of its own, which all its children share.
 fn in_private_network(test: fn()) {
@@ -213,4 +214,22 @@ fn nd5_failures_leave_the_interface_on_the_host() {
             assert!(links[0]["flags"].as_array().unwrap().contains(&json!("UP")), "{word}: {links}");
         }
     });
+}
+
+/// Interfaces that do not exist, names that cannot be, and a container that shares the host's network.
+/// config-linux.md, "Network Devices"
+#[test]
+fn nd4_bad_devices() {
+    needs!(root);
+    each_refused(
+        "/linux/netDevices",
+        &[
+            json!({ "no-such-dev0": {} }),
+            json!({ "lo": { "name": "a-name-that-is-too-long" } }),
+            json!({ "lo": { "name": "a/b" } }),
+            json!({ "lo": { "name": "a b" } }),
+            json!({ "lo": { "name": ".." } }),
+        ],
+    );
+    refused(&Container::new().without_namespace("network").set("/linux/netDevices", json!({ "lo": {} })));
 }

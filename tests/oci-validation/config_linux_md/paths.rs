@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// Masked files read as empty, masked directories list as empty, and neither can be written.
 /// config-linux.md, "Masked Paths"
@@ -93,4 +94,65 @@ fn m15_root_propagation() {
         assert!(found.contains(tag), "{word}: {found}");
         assert_eq!(found.contains("shared:"), tag == "shared:", "{word}: {found}");
     }
+}
+
+/// Paths are absolute.
+/// config-linux.md, "Masked Paths"
+#[test]
+fn k1_relative_paths() {
+    needs!(root);
+    each_refused("/linux/maskedPaths", &[json!(["etc"]), json!("/etc")]);
+    each_refused("/linux/readonlyPaths", &[json!(["etc"]), json!("/etc")]);
+}
+
+/// Masks lie over the mounts of the document, not under them.
+/// config-linux.md, "Masked Paths"
+#[test]
+fn k4_masks_come_after_mounts() {
+    needs!(root);
+    let container = Container::new()
+        .mount("/host", "bind", "shared", &["bind"])
+        .set("/linux/maskedPaths", json!(["/host/file"]));
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    fs::write(container.bundle.join("shared/file"), "hidden").unwrap();
+    assert_eq!(container.probe(&["read", "/host/file"])["/host/file"], "");
+}
+
+/// Masked directories have one filesystem in common, or at least each is empty and read-only.
+/// config-linux.md, "Masked Paths"
+#[test]
+fn k5_many_masked_directories() {
+    needs!(root);
+    let container = Container::new();
+    let names: Vec<String> = (0..20).map(|number| format!("/masked/{number}")).collect();
+    for name in &names {
+        fs::create_dir_all(container.bundle.rootfs().join(&name[1..])).unwrap();
+        fs::write(container.bundle.rootfs().join(&name[1..]).join("file"), "").unwrap();
+    }
+    let container = container.set("/linux/maskedPaths", json!(names));
+    let words: Vec<&str> = ["/probe", "list"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let listed = container.args(&words).world();
+    for name in &names {
+        assert_eq!(listed[name], json!([]), "{name}");
+    }
+}
+
+/// A file can be read-only as well; what is beside it stays as it was.
+/// config-linux.md, "Readonly Paths"
+#[test]
+fn k3_readonly_files() {
+    needs!(root);
+    let container = Container::new().set("/linux/readonlyPaths", json!(["/etc/passwd"]));
+    let container = container.args(&["/probe", "write", "/etc/passwd", "x"]);
+    assert_eq!(container.world(), json!({ "errno": "EROFS" }));
+    let container = container.args(&["/probe", "write", "/etc/other", "x"]);
+    assert_eq!(container.world(), json!({ "written": 1 }));
+}
+
+/// The word is one of shared, slave, private and unbindable.
+/// config-linux.md, "Rootfs Mount Propagation"
+#[test]
+fn m15_bad_propagation() {
+    needs!(root);
+    each_refused("/linux/rootfsPropagation", &[json!("bogus"), json!("ro")]);
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::limited;
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// The numbers of some disk.
 fn disk() -> (u32, u32) {
@@ -129,4 +130,82 @@ fn v1_5_no_limit() {
     needs!(root, cgroup_v1("pids"));
     let container = limited(&json!({ "pids": {} }));
     assert_eq!(container.cgroup_file("pids", "pids.max"), "max");
+}
+
+/// Minus one is no limit.
+/// config-linux.md, "Memory"
+#[test]
+fn v1_1_unlimited_memory() {
+    needs!(root, cgroup_v1("memory"));
+    let container = limited(&json!({ "memory": { "limit": -1, "swap": -1 } }));
+    assert!(container.cgroup_file("memory", "memory.limit_in_bytes").len() > 15);
+}
+
+/// Values that the kernel would refuse, or that contradict each other.
+/// config-linux.md, "Memory"
+#[test]
+fn v1_1_bad_memory() {
+    needs!(root, cgroup_v1("memory"));
+    each_refused(
+        "/linux/resources/memory",
+        &[
+            json!({ "swappiness": 500 }),
+            json!({ "limit": 67_108_864, "swap": 1_048_576 }),
+            json!({ "limit": "64M" }),
+        ],
+    );
+}
+
+/// CPUs and nodes that do not exist, and lists that are none.
+/// config-linux.md, "CPU"
+#[test]
+fn v1_2_bad_cpus() {
+    needs!(root, cgroup_v1("cpuset"));
+    each_refused(
+        "/linux/resources/cpu",
+        &[json!({ "cpus": "4000" }), json!({ "mems": "77" }), json!({ "cpus": "x-y" })],
+    );
+}
+
+/// Pages of each size have a limit.
+/// config-linux.md, "Huge page limits"
+#[test]
+fn v1_4_huge_pages() {
+    needs!(root, cgroup_v1("hugetlb"));
+    let container = limited(&json!({ "hugepageLimits": [{ "pageSize": "2MB", "limit": 4_194_304 }] }));
+    assert_eq!(container.cgroup_file("hugetlb", "hugetlb.2MB.limit_in_bytes"), "4194304");
+}
+
+/// A page size is a size.
+/// config-linux.md, "Huge page limits"
+#[test]
+fn v1_4_bad_page_sizes() {
+    needs!(root);
+    each_refused(
+        "/linux/resources/hugepageLimits",
+        &[json!([{ "pageSize": "../x", "limit": 1 }]), json!([{ "pageSize": "3MB", "limit": 1 }])],
+    );
+}
+
+/// Class and priorities of the traffic.
+/// config-linux.md, "Network"
+#[test]
+fn v1_5_network() {
+    needs!(root, cgroup_v1("net_cls"), cgroup_v1("net_prio"));
+    let container = limited(
+        &json!({ "network": { "classID": 1_048_577, "priorities": [{ "name": "lo", "priority": 5 }] } }),
+    );
+    assert_eq!(container.cgroup_file("net_cls", "net_cls.classid"), "1048577");
+    assert!(container.cgroup_file("net_prio", "net_prio.ifpriomap").lines().any(|line| line == "lo 5"));
+}
+
+/// `unified` is for cgroup v2, and an error where there is none.
+/// config-linux.md, "Unified"
+#[test]
+fn v1_6_unified() {
+    needs!(root, cgroup_v1("memory"));
+    each_refused(
+        "/linux/resources/unified",
+        &[json!({ "memory.high": "1000000" }), json!({ "../x": "1" }), json!({ "a/b": "1" })],
+    );
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// The same filter is loaded for exec as for the first process.
 /// config-linux.md, "Seccomp"
@@ -197,4 +198,187 @@ fn e9_without_capabilities() {
         assert_eq!(world["seccomp"]["mode"], 2);
         assert_eq!(world["no_new_privs"], i32::from(privileges));
     }
+}
+
+/// The default action is required, and one of those that are known.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e1_bad_actions() {
+    needs!(root);
+    let rule = |action: &str| json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["umask"], "action": action }] });
+    each_refused(
+        "/linux/seccomp",
+        &[
+            json!({ "syscalls": [] }),
+            json!({ "defaultAction": "SCMP_ACT_BOGUS" }),
+            rule("SCMP_ACT_BOGUS"),
+            rule(""),
+        ],
+    );
+}
+
+/// An errno has a meaning for ERRNO and TRACE only.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e2_errno_of_other_actions() {
+    needs!(root);
+    let rule = json!({ "names": ["umask"], "action": "SCMP_ACT_KILL", "errnoRet": 1 });
+    each_refused(
+        "/linux/seccomp",
+        &[
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1 }),
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] }),
+        ],
+    );
+}
+
+/// The native architecture is filtered whether it is listed or not.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e3_architectures() {
+    needs!(root);
+    for listed in
+        [json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]), json!(["SCMP_ARCH_ARM"]), json!([])]
+    {
+        let container = filtered(&json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]));
+        let container = container.set("/linux/seccomp/architectures", listed.clone());
+        assert_eq!(container.probe(&["syscall", "getcwd"]), json!({ "errno": "EPERM" }), "{listed}");
+    }
+}
+
+/// Architectures that nobody knows are errors.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e3_bad_architectures() {
+    needs!(root);
+    let archs = |archs: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": archs });
+    each_refused("/linux/seccomp", &[archs(json!(["SCMP_ARCH_VAX"])), archs(json!(["x86_64"]))]);
+}
+
+/// Flags are for the kernel, alone and together.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e4_flags() {
+    needs!(root);
+    for flags in [
+        json!(["SECCOMP_FILTER_FLAG_TSYNC"]),
+        json!(["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"]),
+    ] {
+        let container = filtered(&json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]));
+        let world = container.set("/linux/seccomp/flags", flags.clone()).world();
+        assert_eq!(world["seccomp"]["mode"], 2, "{flags}");
+    }
+}
+
+/// A flag that nobody knows is an error.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e4_bad_flags() {
+    needs!(root);
+    let flags = |flags: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "flags": flags });
+    each_refused("/linux/seccomp", &[flags(json!(["BOGUS"])), flags(json!("SECCOMP_FILTER_FLAG_LOG"))]);
+}
+
+/// Rules name calls and say what to do; conditions have an argument, an operator and a value.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e5_bad_rules() {
+    needs!(root);
+    let rule = |rule: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
+    let condition = |condition: Value| {
+        rule(json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition] }))
+    };
+    each_refused(
+        "/linux/seccomp",
+        &[
+            rule(json!({ "names": [], "action": "SCMP_ACT_ERRNO" })),
+            rule(json!({ "action": "SCMP_ACT_ERRNO" })),
+            rule(json!({ "names": ["umask"] })),
+            condition(json!({ "index": 6, "value": 1, "op": "SCMP_CMP_EQ" })),
+            condition(json!({ "index": 0, "value": 1, "op": "BOGUS" })),
+            condition(json!({ "index": 0, "value": 1 })),
+        ],
+    );
+}
+
+/// Of several rules for one call each may match.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e5_several_rules() {
+    needs!(root);
+    let rule = |value: u64| {
+        let condition = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
+        json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": value, "args": [condition] })
+    };
+    let answer = |asked: &str| filtered(&json!([rule(1), rule(2)])).probe(&["syscall", "umask", asked]);
+    assert_eq!(answer("1"), json!({ "errno": "EPERM" }));
+    assert_eq!(answer("2"), json!({ "errno": "ENOENT" }));
+    assert!(answer("3")["result"].is_u64());
+}
+
+/// A call that is newer than every one the profile names is not implemented, rather than forbidden.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e6_newer_calls() {
+    needs!(root);
+    let profile: Value =
+        serde_json::from_str(include_str!("../../fixtures/seccomp-allow-list.json")).unwrap();
+    let container = Container::new().set("/linux/seccomp", profile);
+    assert_eq!(container.probe(&["syscall", "900"]), json!({ "errno": "ENOSYS" }));
+}
+
+/// Metadata and NOTIFY are for a listener.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e8_nobody_listens() {
+    needs!(root);
+    let rule = json!({ "names": ["umask"], "action": "SCMP_ACT_NOTIFY" });
+    each_refused(
+        "/linux/seccomp",
+        &[
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x" }),
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] }),
+        ],
+    );
+}
+
+/// A filter that allows what the program needs, and nothing that only the runtime needs on its way there.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e9_tight_filters() {
+    needs!(root);
+    let start = [
+        "execve",
+        "arch_prctl",
+        "set_tid_address",
+        "brk",
+        "mmap",
+        "munmap",
+        "mprotect",
+        "exit",
+        "exit_group",
+    ];
+    let filter = json!({
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{ "names": start, "action": "SCMP_ACT_ALLOW" }]
+    });
+    let container = Container::new().set("/linux/seccomp", filter).args(&["/probe", "exit", "5"]);
+    container.run(&[]).exits(5);
+}
+
+/// A filter of a thousand conditions is loaded whole.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e12_many_rules() {
+    needs!(root);
+    let rule = |value: u32| {
+        let condition = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
+        json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition] })
+    };
+    let rules = Value::from((1000..1300).map(rule).collect::<Vec<_>>());
+    let answer = |asked: &str| filtered(&rules).probe(&["syscall", "umask", asked]);
+    for asked in ["1000", "1150", "1299"] {
+        assert_eq!(answer(asked), json!({ "errno": "EPERM" }), "{asked}");
+    }
+    assert!(answer("18")["result"].is_u64());
 }

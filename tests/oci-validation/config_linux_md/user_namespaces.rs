@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::refused;
 
 /// A user namespace has exactly the mappings of the config, and the process its ids inside it.
 /// config-linux.md, "User namespace mappings"
@@ -89,4 +90,75 @@ fn u6_unmapped_users_are_refused() {
         Container::new().user_namespace().set("/process/user", json!({ "uid": 70_000, "gid": 0 }));
     container.create(&[]).refuses(&[]).exits(1);
     container.assert_clean();
+}
+
+/// Ranges are not empty and do not overlap, and a new namespace has some; without one they mean nothing.
+/// config-linux.md, "User namespace mappings"
+#[test]
+fn u1_bad_mappings() {
+    needs!(root, user_ns);
+    let row = |container: u64, size: u64| json!({ "containerID": container, "hostID": 100_000 + container, "size": size });
+    for rows in
+        [json!([row(0, 0)]), json!([row(0, 10), row(5, 10)]), json!([row(4_294_967_290, 10)]), json!([])]
+    {
+        refused(&Container::new().user_namespace().set("/linux/uidMappings", rows));
+    }
+    refused(&Container::new().user_namespace().without_namespace("user"));
+}
+
+/// The files of the root filesystem keep their owners.
+/// config-linux.md, "User namespace mappings"
+#[test]
+fn u2_owners_are_kept() {
+    needs!(root, user_ns);
+    let container = Container::new().user_namespace();
+    let file = container.bundle.rootfs().join("etc/group");
+    std::os::unix::fs::chown(&file, Some(7), Some(100_003)).unwrap();
+    let container = container.args(&["/probe", "stat", "/etc/group"]);
+    let stat = container.world();
+    assert_eq!((&stat["/etc/group"]["uid"], &stat["/etc/group"]["gid"]), (&json!(65_534), &json!(3)));
+    let meta = std::fs::metadata(&file).unwrap();
+    assert_eq!(
+        (std::os::unix::fs::MetadataExt::uid(&meta), std::os::unix::fs::MetadataExt::gid(&meta)),
+        (7, 100_003)
+    );
+}
+
+/// A single id is enough.
+/// config-linux.md, "User namespace mappings"
+#[test]
+fn u7_a_single_id() {
+    needs!(root, user_ns);
+    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1 }]);
+    let world = Container::new()
+        .user_namespace()
+        .set("/linux/uidMappings", map.clone())
+        .set("/linux/gidMappings", map);
+    let world = world.edit(|config| {
+        // tty, the group of terminals, is not mapped.
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/dev/pts");
+    });
+    assert_eq!(world.world()["uid_map"], json!([[0, 100_000, 1]]));
+}
+
+/// Parents of the bundle that only their owner may pass are no hindrance.
+/// config-linux.md, "User namespace mappings"
+#[test]
+fn u8_closed_parents() {
+    needs!(root, user_ns);
+    let container = Container::new().user_namespace().mount("/host", "bind", "closed/shared", &["bind"]);
+    std::fs::create_dir_all(container.bundle.join("closed/shared")).unwrap();
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(container.bundle.join("closed"), closed).unwrap();
+    assert_eq!(container.probe(&["list", "/host"])["/host"], json!([]));
+}
+
+/// exec, too, has ids of the container.
+/// config-linux.md, "User namespace mappings"
+#[test]
+fn u9_exec() {
+    needs!(root, user_ns);
+    let container = Container::new().user_namespace().sleeping();
+    let world = container.exec_world(&[]);
+    assert_eq!((&world["uid"]["real"], &world["uid_map"]), (&json!(0), &json!([[0, 100_000, 65_536]])));
 }

@@ -1,9 +1,12 @@
 //! config.md, "User" and "Linux Process": ids, groups, capabilities, labels.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// uid, gid and exactly the listed groups; none of the caller's remain.
 /// config.md, "User"
@@ -156,4 +159,39 @@ fn p17_selinux_without_selinux() {
     let container = Container::new().set("/process/selinuxLabel", label);
     container.create(&[]).refuses(&["elinux"]).exits(1);
     container.assert_clean();
+}
+
+/// Ids are those of the container's user namespace, its host ids those of the mapping.
+/// config.md, "User"
+#[test]
+fn p4_ids_are_those_of_the_user_namespace() {
+    needs!(root, user_ns);
+    let user = json!({ "uid": 5, "gid": 6 });
+    let container = Container::new().user_namespace().set("/process/user", user).sleeping();
+    let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
+    assert!(status.contains("\nUid:\t100005\t100005\t100005\t100005\n"), "{status}");
+    assert!(status.contains("\nGid:\t100006\t100006\t100006\t100006\n"), "{status}");
+}
+
+/// Only root's ids, and numbers.
+/// config.md, "User"
+#[test]
+fn p4_bad_ids() {
+    needs!(root);
+    each_refused("/process/user/uid", &[json!(-1), json!("root")]);
+    each_refused("/process/user/gid", &[json!(-1)]);
+    each_refused("/process/user/additionalGids", &[json!([-1]), json!(5)]);
+}
+
+/// An ambient capability that is not inheritable is a warning, and is not there.
+/// config.md, "Linux Process"
+#[test]
+fn p8_ambient_needs_inheritable() {
+    needs!(root);
+    let names = json!(["CAP_KILL"]);
+    let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 })).set(
+        "/process/capabilities",
+        json!({ "bounding": names, "permitted": names, "effective": names, "ambient": names }),
+    );
+    assert_eq!(container.world()["capabilities"]["ambient"], json!([]));
 }

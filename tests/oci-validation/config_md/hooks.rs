@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 const KINDS: [&str; 6] =
     ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
@@ -313,4 +314,99 @@ fn h16_hooks_get_nothing_else() {
         assert_eq!(record["world"]["signals"]["ignored"], json!([]), "{}", kind(&record));
         assert_eq!(record["world"]["signals"]["blocked"], json!([]), "{}", kind(&record));
     }
+}
+
+/// A startContainer hook is found in the container and runs in it, by `start` and not before.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h3_start_container_runs_inside() {
+    needs!(root);
+    let container = recording(Container::new(), &["startContainer"]).args(&["/probe", "pause"]);
+    let log = container.bundle.rootfs().join("log");
+    container.create(&[]).ok();
+    assert!(fs::metadata(&log).is_err(), "the hook ran during create");
+    container.start().ok();
+    let record: Value = serde_json::from_str(fs::read_to_string(log).unwrap().trim()).unwrap();
+    let inside = container.exec_world(&[]);
+    assert_eq!(record["world"]["namespaces"], inside["namespaces"]);
+    assert_eq!(record["world"]["mounts"], inside["mounts"]);
+}
+
+/// poststart hooks run by `start`, not by `create`.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h4_poststart_runs_at_start() {
+    needs!(root);
+    let container = Container::new();
+    let hook = mark(&container, "poststart");
+    let container = container.set("/hooks", json!({ "poststart": [hook] }));
+    let container = container.args(&["/probe", "pause"]);
+    container.create(&[]).ok();
+    assert_eq!(marks(&container), [""; 0]);
+    container.start().ok();
+    assert_eq!(marks(&container), ["poststart"]);
+}
+
+/// poststop hooks run by `delete`, not when the program ends.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h5_poststop_runs_at_delete() {
+    needs!(root);
+    let container = Container::new();
+    let hook = mark(&container, "poststop");
+    let container = container.set("/hooks", json!({ "poststop": [hook] })).running();
+    container.await_stop();
+    assert_eq!(marks(&container), [""; 0]);
+    container.delete(&[]).ok();
+    assert_eq!(marks(&container), ["poststop"]);
+}
+
+/// The path of a hook is absolute.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h7_relative_paths() {
+    needs!(root);
+    for kind in KINDS {
+        each_refused(
+            "/hooks",
+            &[json!({ kind: [{ "path": "true" }] }), json!({ kind: [{ "args": ["true"] }] })],
+        );
+    }
+}
+
+/// A timeout is more than nothing.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h8_bad_timeouts() {
+    needs!(root);
+    let hook = |timeout: Value| json!({ "createRuntime": [{ "path": "/bin/true", "timeout": timeout }] });
+    each_refused("/hooks", &[hook(json!(0)), hook(json!(-1)), hook(json!("1s"))]);
+}
+
+/// Without args, the program's name is the path.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h9_no_arguments() {
+    needs!(root);
+    let container = Container::new();
+    let script = container.bundle.join("script");
+    let log = container.bundle.join("log");
+    fs::write(&script, format!("#!/bin/sh\necho \"$0 $#\" > {}\n", log.display())).unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let expected = format!("{} 0\n", script.display());
+    let container = container.set("/hooks", json!({ "createRuntime": [{ "path": script }] }));
+    container.run(&[]).ok();
+    assert_eq!(fs::read_to_string(log).unwrap(), expected);
+}
+
+/// What a hook prints does not mix with the container's output.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h14_output_stays_apart() {
+    needs!(root);
+    let container = Container::new();
+    let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo said by the hook"] });
+    let finished =
+        container.set("/hooks", json!({ "createRuntime": [hook], "createContainer": [hook] })).run(&[]);
+    assert!(!finished.ok().stdout.contains("said by the hook"));
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// Every rlimit is set to soft and hard.
 /// config.md, "POSIX process"
@@ -87,4 +88,31 @@ fn p10_oom_score_adj() {
     let own: Value =
         fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse::<i64>().unwrap().into();
     assert_eq!(Container::new().world()["oom_score_adj"], own);
+}
+
+/// A score beyond what the kernel knows is an error.
+/// config.md, "Linux Process"
+#[test]
+fn p10_bad_scores() {
+    needs!(root);
+    each_refused("/process/oomScoreAdj", &[json!(5000), json!(-2000), json!("high")]);
+}
+
+/// The type is a name of getrlimit(2), and listed once.
+/// config.md, "POSIX process"
+#[test]
+fn p12_bad_rlimits() {
+    needs!(root);
+    let limit = |kind: &str, soft: u64, hard: u64| json!({ "type": kind, "soft": soft, "hard": hard });
+    let good = || limit("RLIMIT_CORE", 1, 1);
+    each_refused(
+        "/process/rlimits",
+        &[
+            json!([limit("RLIMIT_BOGUS", 1, 1)]),
+            json!([limit("nofile", 1, 1)]),
+            json!([good(), good()]),
+            json!([limit("RLIMIT_CORE", 2, 1)]),
+            json!([{ "type": "RLIMIT_CORE", "soft": -1, "hard": 1 }]),
+        ],
+    );
 }

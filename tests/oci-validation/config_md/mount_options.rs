@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 use crate::seen::{mount_flags, mount_on};
 
 /// Per-mount options, each alone on a tmpfs: what mountinfo says.
@@ -120,6 +121,23 @@ fn m6_options_on_binds() {
         ("relatime", &["rw", "relatime"]),
         ("suid", &["rw"]),
         ("silent", &["rw"]),
+        ("loud", &["rw"]),
+        ("async", &["rw"]),
+        ("sync", &["rw"]),
+        ("dirsync", &["rw"]),
+        ("dev", &["rw"]),
+        ("exec", &["rw"]),
+        ("atime", &["rw"]),
+        ("diratime", &["rw"]),
+        ("iversion", &["rw"]),
+        ("noiversion", &["rw"]),
+        ("lazytime", &["rw"]),
+        ("nolazytime", &["rw"]),
+        ("nomand", &["rw"]),
+        ("norelatime", &["rw"]),
+        ("nostrictatime", &["rw"]),
+        ("strictatime", &["rw"]),
+        ("symfollow", &["rw"]),
     ];
     let mut container = Container::new();
     fs::create_dir(container.bundle.join("shared")).unwrap();
@@ -293,4 +311,113 @@ fn m11_tmpcopyup_takes_nodes_and_no_other_mounts() {
     }
     assert!(stat["/full/inner"]["mode"].is_u64(), "{stat}");
     assert_eq!(stat["/full/inner/secret"]["errno"], "ENOENT", "{stat}");
+}
+
+/// Options of a bind replace the flags of its source: what is named is as named, not as it was.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_binds_lose_flags() {
+    needs!(root);
+    for (option, flag) in
+        [("rw", "ro"), ("suid", "nosuid"), ("dev", "nodev"), ("exec", "noexec"), ("relatime", "noatime")]
+    {
+        let mut container = Container::new().mount("/host", "bind", "source", &["bind", option]);
+        container.bundle.host_tmpfs("source", &format!("mode=755,{flag}"));
+        let world = container.world();
+        let found = mount_flags(mount_on(&world, "/host"));
+        assert!(!found.contains(&flag), "{option} left {flag}: {found:?}");
+    }
+}
+
+/// Several options of one mount all count, and the last of two that exclude each other wins.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_several_options() {
+    needs!(root);
+    let options = ["ro", "nosuid", "nodev", "noexec", "rw", "exec", "noatime"];
+    let world = Container::new().mount("/data", "tmpfs", "tmpfs", &options).world();
+    let found = mount_flags(mount_on(&world, "/data"));
+    for (flag, there) in
+        [("rw", true), ("nosuid", true), ("nodev", true), ("noatime", true), ("ro", false), ("noexec", false)]
+    {
+        assert_eq!(found.contains(&flag), there, "{flag}: {found:?}");
+    }
+}
+
+/// Propagation words set the kind of a new filesystem too.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_propagation_on_tmpfs() {
+    needs!(root);
+    for (option, tag) in
+        [("shared", "shared:"), ("rshared", "shared:"), ("unbindable", "unbindable"), ("private", "")]
+    {
+        let world = Container::new().mount("/data", "tmpfs", "tmpfs", &[option]).world();
+        let found = mount_on(&world, "/data")["propagation"].to_string();
+        assert!(if tag.is_empty() { found == "[]" } else { found.contains(tag) }, "{option}: {found}");
+    }
+}
+
+/// All recursive words are understood on a tree.
+/// config.md, "Linux mount options"
+#[test]
+fn m7_recursive_words() {
+    needs!(root);
+    let words = "rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnodiratime rdiratime rrelatime rnorelatime rnoatime \
+        ratime rstrictatime rnostrictatime rnosymfollow rsymfollow";
+    let mut container = Container::new();
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    for word in words.split(' ') {
+        container = container.mount(&format!("/o/{word}"), "bind", "shared", &["rbind", word]);
+    }
+    let world = container.world();
+    for word in words.split(' ') {
+        mount_on(&world, &format!("/o/{word}"));
+    }
+}
+
+/// A word that neither mount(8) nor the filesystem knows is an error, on a bind too, which has no data.
+/// config.md, "Linux mount options"
+#[test]
+fn m12_unknown_words() {
+    needs!(root);
+    each_refused(
+        "/mounts/5",
+        &[
+            json!({ "destination": "/x", "type": "tmpfs", "source": "x", "options": ["bogusoption"] }),
+            json!({ "destination": "/x", "type": "tmpfs", "source": "x", "options": ["size=plenty"] }),
+            json!({ "destination": "/x", "type": "bind", "source": "/etc", "options": ["bind", "bogusoption"] }),
+        ],
+    );
+}
+
+/// Words of mount(8) that are for mount(8) alone mean what they mean there: nothing to the kernel.
+/// config.md, "Linux mount options"
+#[test]
+fn m13_words_of_mount8() {
+    needs!(root);
+    let world = Container::new()
+        .mount("/a", "tmpfs", "tmpfs", &["defaults", "nosuid"])
+        .mount("/b", "tmpfs", "tmpfs", &["nosuid", "defaults"])
+        .world();
+    assert!(mount_flags(mount_on(&world, "/a")).contains(&"nosuid"));
+    assert!(mount_flags(mount_on(&world, "/b")).contains(&"rw"));
+}
+
+/// `remount` changes the mount that is there, and its other words are the new flags.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_remount() {
+    needs!(root);
+    let container = Container::new().mount("/data", "tmpfs", "tmpfs", &["size=64k"]).mount(
+        "/data",
+        "tmpfs",
+        "tmpfs",
+        &["remount", "ro", "nosuid"],
+    );
+    let world = container.world();
+    let mounts = world["mounts"].as_array().unwrap();
+    assert_eq!(mounts.iter().filter(|mount| mount["target"] == "/data").count(), 1);
+    let found = mount_flags(mount_on(&world, "/data"));
+    assert!(found.contains(&"ro") && found.contains(&"nosuid"), "{found:?}");
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 use crate::seen::{mount_flags, mount_on};
 
 /// Mounts happen in the order listed: a later one covers an earlier one, a child lies on its parent.
@@ -256,4 +257,142 @@ fn m16_default_filesystems() {
     }
     let shm = mount_flags(mount_on(&world, "/dev/shm")).join(",");
     assert!(shm.contains("nosuid") && shm.contains("nodev") && shm.contains("noexec"), "{shm}");
+}
+
+/// What a mount cannot do without: a destination, a filesystem that exists, a source to bind.
+/// config.md, "Mounts"
+#[test]
+fn m4_bad_mounts() {
+    needs!(root);
+    each_refused(
+        "/mounts/0",
+        &[
+            json!({ "type": "tmpfs" }),
+            json!({ "destination": "/x", "type": "nosuchfs", "source": "none" }),
+            json!({ "destination": "/x", "type": "bind", "options": ["bind"] }),
+            json!({ "destination": "/x", "type": "tmpfs", "options": "ro" }),
+        ],
+    );
+}
+
+/// A file is bound over a file, a directory over a directory; the target is made as what the source is.
+/// config.md, "Mounts"
+#[test]
+fn m3_targets_are_made() {
+    needs!(root);
+    let container = Container::new().mount("/new/dir", "bind", "shared", &["bind"]).mount(
+        "/new/file",
+        "bind",
+        "shared/file",
+        &["bind"],
+    );
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    fs::write(container.bundle.join("shared/file"), "text").unwrap();
+    let stat = container.probe(&["stat", "/new/dir", "/new/file"]);
+    assert_eq!(
+        (&stat["/new/dir"]["type"], &stat["/new/file"]["type"]),
+        (&json!("directory"), &json!("file"))
+    );
+}
+
+/// Directories made for mounts belong to root, and everybody may pass.
+/// config.md, "Mounts"
+#[test]
+fn m23_made_targets() {
+    needs!(root);
+    let container = Container::new().set("/process/user/umask", json!(0o77)).mount(
+        "/new/deep/target",
+        "tmpfs",
+        "tmpfs",
+        &[],
+    );
+    let rootfs = container.bundle.rootfs();
+    let world = container.world();
+    assert_eq!(mount_on(&world, "/new/deep/target")["type"], "tmpfs");
+    for made in ["new", "new/deep"] {
+        let meta = fs::metadata(rootfs.join(made)).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.gid()), (0o755, 0, 0), "{made}");
+    }
+}
+
+/// One list of mappings without the other is an error, as are mappings that are missing altogether.
+/// config.md, "Mounts"
+#[test]
+fn m9_half_mappings() {
+    needs!(root);
+    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    let bind = |more: &[(&str, &Value)]| {
+        let mut mount =
+            json!({ "destination": "/x", "type": "bind", "source": "/etc", "options": ["bind", "idmap"] });
+        more.iter().for_each(|(name, value)| mount[name] = (*value).clone());
+        mount
+    };
+    each_refused("/mounts/5", &[bind(&[]), bind(&[("uidMappings", &map)]), bind(&[("gidMappings", &map)])]);
+}
+
+/// Mappings mean an idmapped mount also when the option is not there, of that one mount; `ridmap` means all below.
+/// config.md, "Mounts"
+#[test]
+fn m10_idmap_options() {
+    needs!(root);
+    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    for (option, top, below) in [("rbind", 100_000, 0), ("idmap", 100_000, 0), ("ridmap", 100_000, 100_000)] {
+        let mut container = Container::new().edit(|config| {
+            config["mounts"].as_array_mut().unwrap().push(json!({
+                "destination": "/tree", "type": "bind", "source": "tree", "options": ["rbind", option],
+                "uidMappings": map, "gidMappings": map
+            }));
+        });
+        container.bundle.host_tmpfs("tree", "mode=755");
+        container.bundle.host_tmpfs("tree/below", "mode=755");
+        let stat = container.probe(&["stat", "/tree", "/tree/below"]);
+        assert_eq!(
+            (&stat["/tree"]["uid"], &stat["/tree/below"]["uid"]),
+            (&json!(top), &json!(below)),
+            "{option}"
+        );
+    }
+}
+
+/// Filesystems with data of their own pass through: an overlay shows its lower layer and writes to the upper.
+/// config.md, "Mounts"
+#[test]
+fn m22_overlay() {
+    needs!(root);
+    let mut container = Container::new();
+    let layers = container.bundle.host_tmpfs("layers", "mode=755");
+    for name in ["lower", "upper", "work"] {
+        fs::create_dir(layers.join(name)).unwrap();
+    }
+    fs::write(layers.join("lower/file"), "low").unwrap();
+    let option = |name: &str| format!("{name}dir={}", layers.join(name).display());
+    let (lower, upper, work) = (option("lower"), option("upper"), option("work"));
+    let container = container.mount("/merged", "overlay", "overlay", &[&lower, &upper, &work]);
+    let container = container.args(&["/probe", "write", "/merged/new", "text"]);
+    assert_eq!(container.world(), json!({ "written": 4 }));
+    let container = container.args(&["/probe", "read", "/merged/file"]);
+    assert_eq!(container.world()["/merged/file"], "low");
+    assert_eq!(fs::read_to_string(layers.join("upper/new")).unwrap(), "text");
+}
+
+/// The default filesystems are there in a user namespace too.
+/// config-linux.md, "Default Filesystems"
+#[test]
+fn m16_default_filesystems_in_a_user_namespace() {
+    needs!(root, user_ns);
+    let world = Container::new().user_namespace().world();
+    for (target, kind) in
+        [("/proc", "proc"), ("/sys", "sysfs"), ("/dev/pts", "devpts"), ("/dev/shm", "tmpfs")]
+    {
+        assert_eq!(mount_on(&world, target)["type"], kind, "{target}");
+    }
+}
+
+/// sysfs is there when the network is the host's.
+/// config-linux.md, "Default Filesystems"
+#[test]
+fn m16_sysfs_without_a_network_namespace() {
+    needs!(root);
+    let world = Container::new().without_namespace("network").world();
+    assert_eq!(mount_on(&world, "/sys")["type"], "sysfs");
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::{each_refused, lacking, refused};
 
 /// The working directory is that of the config, and made when missing.
 /// config.md, "Process"
@@ -191,4 +192,44 @@ fn p23_exec_inherits_the_umask() {
     needs!(root);
     let container = Container::new().set("/process/user/umask", json!(0o77)).sleeping();
     assert_eq!(container.exec_world(&[])["umask"], 0o77);
+}
+
+/// The working directory is required and absolute.
+/// config.md, "Process"
+#[test]
+fn p1_relative_directories() {
+    needs!(root);
+    refused(&lacking("/process", "cwd"));
+    each_refused("/process/cwd", &[json!("tmp"), json!(""), json!("./")]);
+}
+
+/// /dev/console is bound to the terminal only when there is one.
+/// config.md, "Process"
+#[test]
+fn p6_no_console_without_a_terminal() {
+    needs!(root);
+    assert_eq!(Container::new().world()["devices"]["/dev/console"], Value::Null);
+}
+
+/// There is something to execute.
+/// config.md, "POSIX process"
+#[test]
+fn p2_no_program() {
+    needs!(root);
+    refused(&lacking("/process", "args"));
+    each_refused("/process/args", &[json!([]), json!([1])]);
+}
+
+/// A later value of a variable wins.
+/// config.md, "POSIX process"
+#[test]
+fn p3_repeated_variables() {
+    needs!(root);
+    let container =
+        Container::new().set("/process/env", json!(["PATH=/first", "PATH=/", "HOME=/"])).args(&["probe"]);
+    let world = container.world();
+    let env: Vec<&str> =
+        world["env"].as_array().unwrap().iter().map(|entry| entry.as_str().unwrap()).collect();
+    assert_eq!(world["exe"], "/probe");
+    assert_eq!(env.iter().rfind(|entry| entry.starts_with("PATH=")), Some(&"PATH=/"));
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::harness::*;
 use crate::needs;
+use crate::refused::each_refused;
 
 /// Every policy with its parameters.
 /// config.md, "Linux Process"
@@ -91,4 +92,71 @@ fn p15_exec_cpu_affinity() {
     let allowed =
         |text: &str| text.lines().find(|line| line.starts_with("Cpus_allowed_list")).map(str::to_owned);
     assert_eq!(allowed(&status), allowed(&own));
+}
+
+/// SCHED_DEADLINE with its three times.
+/// config.md, "Linux Process"
+#[test]
+fn p13_deadline() {
+    needs!(root);
+    let asked = json!({ "policy": "SCHED_DEADLINE", "runtime": 10_000_000, "deadline": 20_000_000, "period": 30_000_000 });
+    let world = Container::new().set("/process/scheduler", asked.clone()).world();
+    for name in ["policy", "runtime", "deadline", "period"] {
+        assert_eq!(world["scheduler"][name], asked[name], "{name}");
+    }
+}
+
+/// Policies, flags and nice values that nobody knows are errors, as is a policy that the kernel lacks.
+/// config.md, "Linux Process"
+#[test]
+fn p13_bad_schedulers() {
+    needs!(root);
+    each_refused(
+        "/process/scheduler",
+        &[
+            json!({ "policy": "SCHED_BOGUS" }),
+            json!({ "policy": "SCHED_ISO" }),
+            json!({ "nice": 1 }),
+            json!({ "policy": "SCHED_OTHER", "nice": 20 }),
+            json!({ "policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_BOGUS"] }),
+            json!({ "policy": "SCHED_FIFO", "priority": 100 }),
+        ],
+    );
+}
+
+/// The class is one of three, the priority 0 to 7.
+/// config.md, "Linux Process"
+#[test]
+fn p14_bad_io_priorities() {
+    needs!(root);
+    each_refused(
+        "/process/ioPriority",
+        &[
+            json!({ "class": "IOPRIO_CLASS_BOGUS", "priority": 1 }),
+            json!({ "class": "IOPRIO_CLASS_BE", "priority": 8 }),
+            json!({ "class": "IOPRIO_CLASS_BE", "priority": -1 }),
+            json!({ "priority": 1 }),
+        ],
+    );
+}
+
+/// Empty lists of CPUs are the same as none; the final list outlives the move into the cgroup.
+/// config.md, "Linux Process"
+#[test]
+fn p15_empty_affinity() {
+    needs!(root);
+    let all = Container::new().world()["cpus"].clone();
+    let asked = json!({ "initial": "", "final": "" });
+    let container = Container::new().set("/process/execCPUAffinity", asked).sleeping();
+    assert_eq!(container.exec_world(&[])["cpus"], all);
+    let container = Container::new().set("/process/execCPUAffinity", json!({ "final": "1" })).sleeping();
+    assert_eq!(container.exec_world(&[])["cpus"], json!([1]));
+}
+
+/// A list that is none is an error.
+/// config.md, "Linux Process"
+#[test]
+fn p15_bad_affinity() {
+    needs!(root);
+    each_refused("/process/execCPUAffinity", &[json!({ "final": "x-y" }), json!({ "initial": "2-1" })]);
 }

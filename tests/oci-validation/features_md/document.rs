@@ -1,8 +1,10 @@
 //! features.md: the document, its versions, and that it does not depend on the host.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::*;
+use crate::needs;
+use crate::schema;
 
 /// What `features` prints.
 pub fn features() -> Value {
@@ -36,4 +38,58 @@ fn f4_document() {
     for option in ["ro", "rro", "rbind", "tmpcopyup", "idmap", "ridmap", "nosymfollow", "rslave"] {
         assert!(options.contains(&option.to_owned()), "{option} is not among the mount options");
     }
+}
+
+/// The document is one of the schema, and what the schema does not know yet has its form too.
+/// features.md, "Features Structure"
+#[test]
+fn f2_schema() {
+    let features = features();
+    schema::check("features-schema.json", &features);
+    let linux = &features["linux"];
+    for enabled in ["apparmor", "selinux", "intelRdt", "netDevices"] {
+        assert!(linux[enabled]["enabled"].is_boolean(), "{enabled}: {}", linux[enabled]);
+    }
+    assert!(linux["mountExtensions"]["idmap"]["enabled"].is_boolean());
+    assert_eq!(words(&linux["memoryPolicy"]["modes"]).len(), 7);
+    assert_eq!(words(&linux["memoryPolicy"]["flags"]).len(), 3);
+}
+
+/// Both versions that are named are accepted, the lower one is not above the higher one.
+/// features.md, "Features Structure"
+#[test]
+fn f1_versions() {
+    needs!(root);
+    let features = features();
+    let (min, max) =
+        (features["ociVersionMin"].as_str().unwrap(), features["ociVersionMax"].as_str().unwrap());
+    assert!(min <= max, "{min} {max}");
+    for version in [min, max] {
+        Container::new().set("/ociVersion", json!(version)).world();
+    }
+}
+
+/// The document says what was built, not what is here: a user without rights reads the same.
+/// features.md, "Features Structure"
+#[test]
+fn f2_independent_of_the_host() {
+    needs!(root);
+    let mut ours = features();
+    let mut theirs = Container::new().runtime.command(["features"]);
+    std::os::unix::process::CommandExt::uid(&mut theirs.command, 65_534);
+    let mut theirs = theirs.run().ok().json();
+    // What the running kernel supports is the one thing that may differ.
+    for document in [&mut ours, &mut theirs] {
+        document["linux"]["seccomp"].as_object_mut().unwrap().remove("supportedFlags");
+    }
+    assert_eq!(theirs, ours);
+}
+
+/// Annotations are strings; those that change what happens on the host are listed.
+/// features.md, "Features Structure"
+#[test]
+fn f6_annotations() {
+    let features = features();
+    assert!(features["annotations"].as_object().unwrap().values().all(Value::is_string));
+    words(&features["potentiallyUnsafeConfigAnnotations"]);
 }

@@ -1,10 +1,13 @@
 //! features.md: all that is listed is really recognised.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use super::document::{features, words};
 use crate::harness::*;
 use crate::needs;
+use crate::seen::mount_on;
 
 /// What `features` says is what the documents understand: each version, action, operator and namespace.
 /// features.md, "Features Structure"
@@ -15,7 +18,7 @@ fn f5_seccomp_words() {
     let seccomp = &features["linux"]["seccomp"];
     for action in words(&seccomp["actions"]) {
         if action == "SCMP_ACT_NOTIFY" {
-            continue; // needs a listener: shown in filter.rs
+            continue; // needs a listener: e7_listener shows it
         }
         let rule = json!({
             "defaultAction": "SCMP_ACT_ALLOW",
@@ -37,4 +40,126 @@ fn f5_seccomp_words() {
     let rule = json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": all,
         "syscalls": [{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }] });
     assert_eq!(Container::new().set("/linux/seccomp", rule).world()["seccomp"]["mode"], 2);
+}
+
+/// Every mount option is understood, by a filesystem or by a bind.
+/// features.md, "Features Structure"
+#[test]
+fn f5_mount_options() {
+    needs!(root);
+    let map = json!([{ "containerID": 0, "hostID": 0, "size": 1000 }]);
+    let mut container = Container::new();
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    let options = words(&features()["mountOptions"]);
+    for option in &options {
+        let target = format!("/o/{option}");
+        container = match option.as_str() {
+            "tmpcopyup" => container.mount(&target, "tmpfs", "tmpfs", &[option]),
+            "idmap" | "ridmap" => container.edit(|config| {
+                config["mounts"].as_array_mut().unwrap().push(json!({
+                    "destination": target, "type": "bind", "source": "shared", "options": ["rbind", option],
+                    "uidMappings": map, "gidMappings": map
+                }));
+            }),
+            _ => container.mount(&target, "bind", "shared", &["rbind", option]),
+        };
+    }
+    let world = container.world();
+    for option in &options {
+        mount_on(&world, &format!("/o/{option}"));
+    }
+    assert!(options.len() > 40, "{options:?}");
+}
+
+/// Every capability can be named, and none is unknown.
+/// features.md, "Features Structure"
+#[test]
+fn f5_capabilities() {
+    needs!(root);
+    let names = words(&features()["linux"]["capabilities"]);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let finished = Container::new().capabilities(&names).run(&[]).ok();
+    assert!(!finished.stderr.contains("unknown"), "{}", finished.stderr);
+    assert!(finished.json()["capabilities"]["bounding"].as_array().unwrap().len() > 20);
+}
+
+/// Every namespace can be a new one.
+/// features.md, "Features Structure"
+#[test]
+fn f5_namespaces() {
+    needs!(root, user_ns, time_ns);
+    let kinds = words(&features()["linux"]["namespaces"]);
+    let namespaces: Vec<Value> =
+        kinds.iter().filter(|kind| *kind != "user").map(|kind| json!({ "type": kind })).collect();
+    let world = Container::new().set("/linux/namespaces", json!(namespaces)).user_namespace().world();
+    for kind in &kinds {
+        let name = match kind.as_str() {
+            "mount" => "mnt",
+            "network" => "net",
+            other => other,
+        };
+        assert_ne!(world["namespaces"][name], host_namespace(name), "{name}");
+    }
+}
+
+/// Every hook runs.
+/// features.md, "Features Structure"
+#[test]
+fn f5_hooks() {
+    needs!(root);
+    let container = Container::new();
+    let kinds = words(&features()["hooks"]);
+    let ran = container.bundle.join("ran");
+    fs::create_dir(&ran).unwrap();
+    let mut container = container.mount("/ran", "bind", "ran", &["bind"]);
+    for kind in &kinds {
+        let hook = match kind.as_str() {
+            "startContainer" => {
+                json!({ "path": "/probe", "args": ["probe", "record", format!("/ran/{kind}")] })
+            }
+            _ => {
+                let probe = container.bundle.rootfs().join("probe");
+                json!({ "path": probe, "args": ["probe", "record", ran.join(kind)] })
+            }
+        };
+        container = container.set(&format!("/hooks/{kind}"), json!([hook]));
+    }
+    let container = container.running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    for kind in &kinds {
+        assert!(fs::metadata(ran.join(kind)).is_ok(), "{kind} did not run");
+    }
+}
+
+/// Every mode and flag of memory policies is understood.
+/// features.md, "Features Structure"
+#[test]
+fn f5_memory_policies() {
+    needs!(root, numa);
+    let policy = features()["linux"]["memoryPolicy"].clone();
+    for mode in words(&policy["modes"]) {
+        let nodes = if matches!(mode.as_str(), "MPOL_DEFAULT" | "MPOL_LOCAL") { "" } else { "0" };
+        let asked = json!({ "mode": mode, "nodes": nodes });
+        let world = Container::new().set("/linux/memoryPolicy", asked).world();
+        assert_eq!(world["memory_policy"]["mode"], mode);
+    }
+}
+
+/// Every flag that is supported loads.
+/// features.md, "Features Structure"
+#[test]
+fn f5_seccomp_flags() {
+    needs!(root);
+    let seccomp = features()["linux"]["seccomp"].clone();
+    let known = words(&seccomp["knownFlags"]);
+    for flag in words(&seccomp["supportedFlags"]) {
+        assert!(known.contains(&flag), "{flag} is not known");
+        if flag == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" {
+            continue; // is about a listener only
+        }
+        let filter = json!({ "defaultAction": "SCMP_ACT_ALLOW", "flags": [flag],
+            "syscalls": [{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }] });
+        assert_eq!(Container::new().set("/linux/seccomp", filter).world()["seccomp"]["mode"], 2, "{flag}");
+    }
 }

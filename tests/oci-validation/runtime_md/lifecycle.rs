@@ -16,3 +16,14 @@ fn n9_no_supervisor_remains() {
     let name = fs::read_to_string(format!("/proc/{parent}/comm")).unwrap();
     assert!(!name.starts_with("hull") && !name.starts_with("runc"), "the parent is {name}");
 }
+
+/// A signal that does not exist is an error and harms nobody.
+/// runtime.md, "Errors"
+#[test]
+fn l15_errors_change_nothing() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.kill("NOSUCHSIGNAL").refuses(&["NOSUCHSIGNAL"]).exits(1);
+    container.kill("999").refuses(&[]).exits(1);
+    assert_eq!(container.status(), "running");
+}

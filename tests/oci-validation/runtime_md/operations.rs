@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::harness::*;
 use crate::needs;
+use crate::refused::refused;
 
 /// After `create` everything is there but the program, which `start` lets go.
 /// runtime.md, "Create"
@@ -211,5 +214,102 @@ fn l13_ids_can_be_used_again() {
         container.start().ok();
         container.await_stop();
         container.delete(&[]).ok();
+    }
+}
+
+/// Without an id there is no container.
+/// runtime.md, "Create"
+#[test]
+fn l2_ids_are_required() {
+    needs!(root);
+    let container = Container::new();
+    container.bundle.write();
+    container.runtime.command(["create"]).cwd(container.bundle.path()).run().refuses(&[]);
+    let left: Vec<_> = fs::read_dir(container.runtime.root()).into_iter().flatten().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// After `create` the mounts are made and the namespaces are there, before any program.
+/// runtime.md, "Create"
+#[test]
+fn l3_everything_but_the_program() {
+    needs!(root);
+    let container = Container::new().mount("/data", "tmpfs", "tmpfs", &["size=64k"]);
+    container.create(&[]).ok();
+    let world = container.exec_world(&[]);
+    let mounts = world["mounts"].as_array().unwrap();
+    assert!(mounts.iter().any(|mount| mount["target"] == "/data"), "{mounts:?}");
+    assert_eq!(world["hostname"], "hull-test");
+    assert_eq!(container.status(), "created");
+}
+
+/// Whatever fails last, what was done before is undone: a value for the kernel, a hook, a program.
+/// runtime.md, "Create"
+#[test]
+fn l4_every_failure_is_undone() {
+    needs!(root);
+    let good = || Container::new().mount("/data", "tmpfs", "tmpfs", &[]);
+    refused(&good().set("/linux/sysctl", json!({ "kernel.msgmax": "a lot" })));
+    refused(&good().set("/hooks", json!({ "createRuntime": [{ "path": "/bin/false" }] })));
+    refused(&good().set("/hooks", json!({ "createContainer": [{ "path": "/bin/false" }] })));
+    refused(&good().set("/linux/rootfsPropagation", json!("bogus")));
+    refused(&good().mount("/last", "bind", "/no/such/source", &["bind"]));
+}
+
+/// `delete` removes what `create` made, and nothing that was there before.
+/// runtime.md, "Delete"
+#[test]
+fn l12_delete_undoes_create() {
+    needs!(root);
+    let container = Container::new().mount("/host", "bind", "shared", &["bind"]);
+    let shared = container.bundle.join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("file"), "text").unwrap();
+    let container = container.running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    container.assert_clean();
+    assert!(
+        fs::read_dir(container.runtime.root()).unwrap().next().is_none(),
+        "something is left below --root"
+    );
+    assert_eq!(fs::read_to_string(shared.join("file")).unwrap(), "text");
+}
+
+/// Once more is an error: there is nothing to delete.
+/// runtime.md, "Delete"
+#[test]
+fn l12_delete_twice() {
+    needs!(root);
+    let container = Container::new().running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    container.delete(&[]).refuses(&[]);
+    container.verb("state", &[], &[]).refuses(&[]);
+}
+
+/// Every signal reaches the program: by name, with and without SIG, lower case, by number; TERM when unnamed.
+/// runtime.md, "Kill"
+#[test]
+fn l9_signals_reach_the_program() {
+    needs!(root);
+    let table = [
+        (Some("TERM"), 15),
+        (Some("SIGTERM"), 15),
+        (Some("usr1"), 10),
+        (Some("SIGUSR2"), 12),
+        (Some("1"), 1),
+        (Some("28"), 28),
+        (None, 15),
+    ];
+    for (name, number) in table {
+        let container = Container::new().args(&["/probe", "wait", "/ready"]);
+        let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
+        let run =
+            container.runtime.command([&["run"], &container.bundled(&[])[..], &[&container.id]].concat());
+        let run = run.spawn();
+        assert_eq!(ready.word(), "ready\n");
+        container.verb("kill", &[], name.as_slice()).ok();
+        assert_eq!(run.finish().ok().json()["signal"], number, "kill {name:?}");
     }
 }
