@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, reason};
 
 /// A failure, with all that a reader needs to find the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value was refused.
-    #[error("cannot write {value:?} to {}: {}", file.display(), errno.desc())]
+    #[error("cannot write {value:?} to {}: {}", file.display(), reason(*errno))]
     Write {
         /// The cgroup file.
         file: PathBuf,
@@ -26,7 +26,7 @@ pub enum Error {
         cause: Box<Self>,
     },
     /// A file or directory of the cgroup cannot be read.
-    #[error("cannot read {}: {}", file.display(), errno.desc())]
+    #[error("cannot read {}: {}", file.display(), reason(*errno))]
     Read {
         /// The cgroup file or directory.
         file: PathBuf,
@@ -42,7 +42,7 @@ pub enum Error {
         text: String,
     },
     /// A directory cannot be made.
-    #[error("cannot make the cgroup {}: {}", dir.display(), errno.desc())]
+    #[error("cannot make the cgroup {}: {}", dir.display(), reason(*errno))]
     Make {
         /// The cgroup.
         dir: PathBuf,
@@ -50,7 +50,7 @@ pub enum Error {
         errno: Errno,
     },
     /// A directory cannot be removed.
-    #[error("cannot remove the cgroup {}: {}", dir.display(), errno.desc())]
+    #[error("cannot remove the cgroup {}: {}", dir.display(), reason(*errno))]
     Remove {
         /// The cgroup.
         dir: PathBuf,
@@ -61,7 +61,7 @@ pub enum Error {
     #[error(
         "cannot write {value:?} to {file}: {} does not hand down the {controller} controller{}",
         parent.display(),
-        errno.map(|errno| format!(" ({})", errno.desc())).unwrap_or_default()
+        errno.map(|errno| format!(" ({})", reason(errno))).unwrap_or_default()
     )]
     NotDelegated {
         /// The file that the limit goes to.

@@ -6,6 +6,9 @@ use crate::sys::clone::Exit;
 use crate::sys::{self, Errno};
 use crate::{cgroups, seccomp};
 
+/// JSON path of the OOM score.
+pub(super) const OOM_SCORE: &str = "process.oomScoreAdj";
+
 /// A container, or a further process in it, that did not come to be.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -146,6 +149,9 @@ fn hint_open(at: &str, errno: Errno) -> &'static str {
         }
         Errno::ENOENT if at.starts_with("mounts") => "create the source on the host, or remove the mount",
         Errno::ENOTDIR if at == "root.path" => "the root filesystem must be a directory",
+        Errno::EACCES if at == OOM_SCORE => {
+            "a score below the runtime's own needs CAP_SYS_RESOURCE on the host"
+        }
         Errno::ENOTTY => "the file is no namespace: use one of /proc/PID/ns/",
         Errno::EINVAL if at.starts_with("mounts") => {
             "is the source's filesystem able to do this (unbindable, no idmapping)?"
@@ -207,7 +213,7 @@ fn prefix(at: &str) -> String {
 fn explain(errno: Errno) -> String {
     match errno {
         Errno::EXDEV => "it is outside the container".to_owned(),
-        errno => errno.desc().to_owned(),
+        errno => sys::reason(errno),
     }
 }
 
@@ -215,9 +221,8 @@ fn program_reason(name: &str, errno: Errno) -> String {
     match errno {
         Errno::ENOENT if name.contains('/') => format!("stat {name}: no such file or directory"),
         Errno::ENOENT => "executable file not found in $PATH".to_owned(),
-        Errno::EACCES => "permission denied".to_owned(),
         Errno::EISDIR => "is a directory: permission denied".to_owned(),
-        errno => errno.desc().to_lowercase(),
+        errno => sys::reason(errno),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::plan::HookPlan;
 use crate::sys::clone::{Clone, Exit, clone3, exit_now, pidfd_send_signal, wait_pidfd};
 use crate::sys::cred::{CapSets, capset};
 use crate::sys::exec::{CStrArray, close_from_on_exec, execve};
-use crate::sys::{Errno, signal};
+use crate::sys::{Errno, reason, signal};
 
 /// A hook with its arrays built.
 pub struct Prepared {
@@ -79,7 +79,7 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::System(errno) => f.write_str(errno.desc()),
+            Self::System(errno) => f.write_str(&reason(*errno)),
             Self::Exit(code) => write!(f, "exited with status {code}"),
             Self::Signal(signal) => write!(f, "was killed by signal {signal}"),
             Self::Timeout => f.write_str("did not end within its timeout"),

@@ -39,7 +39,7 @@ impl Root {
             copyup::copy(target.as_fd(), mount.as_fd(), given(&new.params))?;
             set_attrs(mount.as_fd(), &new.attrs)?;
         }
-        mount::attach(mount.as_fd(), target.as_fd())?;
+        put(mount.as_fd(), target.as_fd())?;
         change_propagation(mount.as_fd(), &new.propagation)?;
         if new.keep_proc {
             self.proc = Some(mount);
@@ -52,11 +52,10 @@ impl Root {
         if attach.must_be_proc && fstatfs(tree)?.filesystem_type() != PROC_SUPER_MAGIC {
             return Err(Errno::EPERM);
         }
-        let mode = fstat(tree)?.st_mode;
-        let missing = if mode & libc::S_IFMT == libc::S_IFDIR { Missing::Dir } else { Missing::File };
+        let missing = if is_dir(tree)? { Missing::Dir } else { Missing::File };
         let target = place::open_or_make(self.dir()?, &attach.target, missing)?;
         check_not_proc(&attach.target, target.as_fd())?;
-        mount::attach(tree, target.as_fd())?;
+        put(tree, target.as_fd())?;
         change_propagation(tree, &attach.propagation)
     }
 
@@ -71,6 +70,19 @@ impl Root {
         }
         change_propagation(target.as_fd(), &remount.propagation)
     }
+}
+
+/// Attaches a mount. Where a directory would cover a file, or a file a directory, move_mount(2) says EINVAL for what
+/// mount(2) calls ENOTDIR, which engines explain to their users.
+fn put(mount: BorrowedFd, place: BorrowedFd) -> Result<(), Errno> {
+    match mount::attach(mount, place) {
+        Err(Errno::EINVAL) if is_dir(mount)? != is_dir(place)? => Err(Errno::ENOTDIR),
+        done => done,
+    }
+}
+
+fn is_dir(fd: BorrowedFd) -> Result<bool, Errno> {
+    Ok(fstat(fd)?.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
 /// A detached mount of a new filesystem. With copy-up the attributes come later, as they may forbid writing.

@@ -53,6 +53,6 @@ mod tests {
     fn an_absent_agent_is_named() {
         let (_, end) = std::io::pipe().unwrap();
         let error = hand_over(Path::new("/nonexistent/agent"), b"{}", end.as_fd()).unwrap_err();
-        assert_eq!(error.to_string(), "connect(/nonexistent/agent): No such file or directory");
+        assert_eq!(error.to_string(), "connect(/nonexistent/agent): no such file or directory");
     }
 }

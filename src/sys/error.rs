@@ -17,11 +17,17 @@ pub struct Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}): {}", self.call, self.what, self.errno.desc())
+        write!(f, "{}({}): {}", self.call, self.what, reason(self.errno))
     }
 }
 
 impl std::error::Error for Error {}
+
+/// An errno in words, in lower case: engines find their exit codes by looking for "permission denied" and the like.
+#[must_use]
+pub fn reason(errno: Errno) -> String {
+    errno.desc().to_lowercase()
+}
 
 /// Names the call that a bare errno came from.
 pub trait Context<T> {

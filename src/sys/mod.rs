@@ -26,5 +26,5 @@ pub mod socket;
 pub mod tty;
 pub mod xattr;
 
-pub use error::{Context, Error, errno_of};
+pub use error::{Context, Error, errno_of, reason};
 pub use nix::errno::Errno;

@@ -165,6 +165,27 @@ fn memory_policy() {
     ]);
 }
 
+/// A file on a directory and a directory on a file: Docker looks for the words, and explains them.
+#[test]
+fn mounts_on_something_else() {
+    needs!(root);
+    check(&[
+        bad(
+            "/mounts/-",
+            json!({ "destination": "/dev", "type": "bind", "source": "/dev/null", "options": ["bind"] }),
+            "mounts[6]",
+            "not a directory",
+        ),
+        bad(
+            "/mounts/-",
+            json!({ "destination": "/file", "type": "bind", "source": "/dev/null", "options": ["bind"] }),
+            "mounts[7]",
+            "not a directory",
+        )
+        .and("/mounts/-", json!({ "destination": "/file", "type": "tmpfs", "source": "tmpfs" })),
+    ]);
+}
+
 /// `mounts`.
 #[test]
 fn mounts() {
