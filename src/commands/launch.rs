@@ -180,9 +180,16 @@ impl<'a> Birth<'a> {
             .map_err(|_| Errno::EINVAL)
             .during("chdir", "")?;
         let state = |moment, pid| state_document(container, moment, pid);
-        let launch =
-            Launch { plan: &compiled.plan, cgroup: &cgroup, bundle: &bundle, sockets, state: &state };
-        let spawned = process::create(launch)?;
+        let hooks = &compiled.spec.hooks;
+        let ours = [&hooks.prestart, &hooks.create_runtime, &hooks.poststart, &hooks.poststop];
+        let spawned = process::create(Launch {
+            plan: &compiled.plan,
+            cgroup: &cgroup,
+            bundle: &bundle,
+            sockets,
+            state: &state,
+            hooks_follow: ours.iter().any(|hooks| !hooks.is_empty()),
+        })?;
         self.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
         Ok(spawned)
     }

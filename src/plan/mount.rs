@@ -145,6 +145,9 @@ pub enum Open {
 pub struct Tree {
     /// Path on the host.
     pub source: std::path::PathBuf,
+    /// Taken when there is nothing at `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<std::path::PathBuf>,
     /// Whether mounts below come along.
     pub recursive: bool,
     /// Attributes.
@@ -247,7 +250,11 @@ impl fmt::Display for Open {
         match self {
             Self::Tree(tree) => {
                 let deep = if tree.recursive { " and below" } else { "" };
-                write!(f, "clone tree {}{deep}{}", tree.source.display(), tree.attrs)?;
+                write!(f, "clone tree {}", tree.source.display())?;
+                if let Some(otherwise) = &tree.otherwise {
+                    write!(f, " or {}", otherwise.display())?;
+                }
+                write!(f, "{deep}{}", tree.attrs)?;
                 match tree.idmap {
                     None => Ok(()),
                     Some(Idmap { user_ns: None, .. }) => f.write_str(" idmapped as the container"),

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use super::mount::{Attach, Attrs, Idmap, NewFs, Open, Param, Remount, Target, Tree};
 use super::op::{Op, Slot};
 use super::options::Options;
-use super::{Builder, Error, HostFacts, IdMaps, Text};
+use super::{Builder, Error, Hierarchy, HostFacts, IdMaps, Text};
 use crate::spec::{Linux, Mount, NamespaceKind, Spec};
 
 /// Files of a container's /proc that may be covered, as lxcfs does; covering others would hide the truth from
@@ -136,6 +136,7 @@ fn bind(
     let source = cx.bundle.join(source);
     let slot = out.open(Open::Tree(Tree {
         source: source.clone(),
+        otherwise: None,
         recursive: options.bind.unwrap_or(false),
         attrs: options.attrs,
         keep_shared: stays_shared(cx, &options),
@@ -266,8 +267,8 @@ fn cgroup(
         if namespaced {
             return new_fs(cx, at, "cgroup2", &Mount { kind: None, ..mount.clone() }, target, options, out);
         }
-        if let Some(path) = cx.cgroup.v2_path() {
-            let slot = bind_tree(cx, at, path, options.attrs, out);
+        if let Some((path, hierarchy)) = cx.cgroup.v2_path().zip(cx.facts.cgroups.v2.as_ref()) {
+            let slot = cgroup_tree(cx, at, path, hierarchy, options.attrs, out);
             let propagation = options.propagation;
             out.step(
                 at,
@@ -316,7 +317,7 @@ fn cgroup_v1(
         if namespaced {
             out.step(at, Op::NewFs(v1_hierarchy(at, &hierarchy.controllers, place, options)?));
         } else if let Some(path) = cx.cgroup.v1_path(index) {
-            let slot = bind_tree(cx, at, path, options.attrs, out);
+            let slot = cgroup_tree(cx, at, path, hierarchy, options.attrs, out);
             let source = path.display().to_string();
             out.step(
                 at,
@@ -375,9 +376,24 @@ fn v1_hierarchy(at: &str, controllers: &[String], target: Target, options: &Opti
     })
 }
 
-/// A host directory of ours, cloned with these attributes.
-fn bind_tree(cx: &Context, at: &str, source: &Path, attrs: Attrs, out: &mut Builder) -> Slot {
-    let source = cx.bundle.join(source);
-    let (keep_shared, must_be_dir, at) = (false, true, at.to_owned());
-    out.open(Open::Tree(Tree { source, recursive: false, attrs, keep_shared, idmap: None, must_be_dir, at }))
+/// A cgroup of ours. One that may not be made leaves the process in the caller's, which is shown instead.
+fn cgroup_tree(
+    cx: &Context,
+    at: &str,
+    path: &Path,
+    hierarchy: &Hierarchy,
+    attrs: Attrs,
+    out: &mut Builder,
+) -> Slot {
+    let callers = || hierarchy.mount.join(hierarchy.own.trim_start_matches('/'));
+    out.open(Open::Tree(Tree {
+        source: path.to_owned(),
+        otherwise: cx.cgroup.dispensable.then(callers),
+        recursive: false,
+        attrs,
+        keep_shared: false,
+        idmap: None,
+        must_be_dir: true,
+        at: at.to_owned(),
+    }))
 }

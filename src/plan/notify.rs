@@ -18,6 +18,7 @@ pub(super) fn mount(dir: &Path, out: &mut Builder) -> Result<(), Error> {
     let no_use = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
     let slot = out.open(Open::Tree(Tree {
         source: dir.to_owned(),
+        otherwise: None,
         recursive: false,
         attrs: Attrs { set: libc::MOUNT_ATTR_RDONLY | no_use, ..Attrs::default() },
         keep_shared: false,

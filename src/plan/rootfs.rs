@@ -48,6 +48,7 @@ pub(super) fn enter(cx: &Context, out: &mut Builder) -> Result<(), Error> {
 fn tree(at: &str, source: PathBuf) -> Tree {
     Tree {
         source,
+        otherwise: None,
         recursive: false,
         attrs: Attrs::default(),
         keep_shared: false,

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::error::OOM_SCORE;
 use super::hooks::{self, Outcome, Prepared, Setting};
 use super::image::Image;
 use super::init::{ANY_PID, HookState, Init};
@@ -44,6 +45,8 @@ pub struct Launch<'a> {
     pub sockets: Sockets,
     /// State for hooks and for the seccomp agent.
     pub state: StateDocument<'a>,
+    /// Whether we make more children later: hooks.
+    pub hooks_follow: bool,
 }
 
 /// What `exec` brings along.
@@ -71,7 +74,7 @@ pub struct Spawned {
 
 /// Makes a container's init, up to the point where nothing but the record is missing.
 pub fn create(launch: Launch) -> Result<Spawned, Error> {
-    let Launch { plan, cgroup, bundle, sockets, state } = launch;
+    let Launch { plan, cgroup, bundle, sockets, state, hooks_follow } = launch;
     let filter = plan.parent.seccomp.as_ref().map(seccomp::compile).transpose()?;
     let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
     let init = Init {
@@ -92,7 +95,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     let born_in = cgroup.clone_fd()?;
     let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
-    let cloned = in_pid_namespace(join.map(AsFd::as_fd), || {
+    let cloned = in_pid_namespace(join.map(AsFd::as_fd), hooks_follow, || {
         clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd))
     })?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
@@ -134,7 +137,7 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         root: Root::default(),
     };
     let born_in = cgroup.clone_fd()?;
-    let cloned = in_pid_namespace(Some(container), || clone3(0, born_in.as_ref().map(AsFd::as_fd)))?;
+    let cloned = in_pid_namespace(Some(container), false, || clone3(0, born_in.as_ref().map(AsFd::as_fd)))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     drop(init);
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
@@ -144,19 +147,26 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
     Ok(spawned)
 }
 
-/// Clones while we are joined to a pid namespace, which only children enter.
+/// Clones after joining a pid namespace, which only children enter.
+///
+/// There is a way back only for those who have rights over our own one, which root of a user namespace has not. So it
+/// is taken only for children that must not land inside.
 fn in_pid_namespace(
     namespace: Option<BorrowedFd>,
+    come_back: bool,
     clone: impl FnOnce() -> Result<Clone, Errno>,
 ) -> Result<Clone, sys::Error> {
     let Some(namespace) = namespace else { return clone().during("clone3", "") };
-    let own = std::fs::File::open("/proc/self/ns/pid")
-        .map_err(|err| sys::errno_of(&err))
-        .during("open", "/proc/self/ns/pid")?;
+    let own = if come_back {
+        let path = "/proc/self/ns/pid";
+        Some(std::fs::File::open(path).map_err(|err| sys::errno_of(&err)).during("open", path)?)
+    } else {
+        None
+    };
     setns(namespace, libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID")?;
     let cloned = clone();
-    if !matches!(cloned, Ok(Clone::Child)) {
-        setns(own.as_fd(), libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID")?;
+    if let (Some(own), false) = (own, matches!(cloned, Ok(Clone::Child))) {
+        setns(own.as_fd(), libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID, back to our own")?;
     }
     cloned.during("clone3", "")
 }
@@ -170,9 +180,11 @@ fn inner_hooks(steps: &[Step]) -> Vec<Vec<Prepared>> {
     hooks.collect()
 }
 
-fn adjust_oom_score(pid: i32, score: Option<i64>) -> Result<(), sys::Error> {
+fn adjust_oom_score(pid: i32, score: Option<i64>) -> Result<(), Error> {
     let Some(score) = score else { return Ok(()) };
-    sys::file::write_existing(&format!("/proc/{pid}/oom_score_adj"), &score.to_string())
+    sys::file::write_existing(&format!("/proc/{pid}/oom_score_adj"), &score.to_string()).map_err(|cause| {
+        Error::Open { at: OOM_SCORE.to_owned(), doing: "tell the OOM killer".to_owned(), cause }
+    })
 }
 
 /// What init cannot do for itself: maps of its user namespace, mounts that show them.

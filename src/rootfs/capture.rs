@@ -6,6 +6,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::attach::set_attrs;
 use super::enter::here;
@@ -16,10 +17,11 @@ use crate::sys::{Context, Errno, Error};
 /// Clones the tree with its attributes. `user_ns` is the mapping it shows, unless that is the container's own.
 pub fn clone(tree: &Tree, user_ns: Option<BorrowedFd>) -> Result<OwnedFd, Error> {
     let what = || format!("{:?}", tree.source);
-    let path = CString::new(tree.source.as_os_str().as_bytes())
-        .map_err(|_| Errno::EINVAL)
-        .during("open_tree", what())?;
-    let fd = mount::clone_tree(here(), &path, tree.recursive).during("open_tree", what())?;
+    let fd = match (clone_at(&tree.source, tree.recursive), &tree.otherwise) {
+        (Err(Errno::ENOENT), Some(otherwise)) => clone_at(otherwise, tree.recursive),
+        (cloned, _) => cloned,
+    };
+    let fd = fd.during("open_tree", what())?;
     if tree.must_be_dir {
         let mode = nix::sys::stat::fstat(&fd).during("fstat", what())?.st_mode;
         if mode & libc::S_IFMT != libc::S_IFDIR {
@@ -35,6 +37,11 @@ pub fn clone(tree: &Tree, user_ns: Option<BorrowedFd>) -> Result<OwnedFd, Error>
         map_ids(fd.as_fd(), idmap, user_ns, tree)?;
     }
     Ok(fd)
+}
+
+fn clone_at(source: &Path, recursive: bool) -> Result<OwnedFd, Errno> {
+    let path = CString::new(source.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    mount::clone_tree(here(), &path, recursive)
 }
 
 /// Shows the tree with the ids of `user_ns`. Must come before anyone else holds the tree.

@@ -22,5 +22,6 @@ mod lifecycle;
 mod listing;
 mod notify_socket;
 mod own_binary;
+mod rootless;
 mod run;
 mod terminal;
