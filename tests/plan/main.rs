@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use hull::plan::{self, Request};
 use hull::spec::{self, Process, Spec};
 
-/// Document, host, verb: the output is plans/DOCUMENT.HOST.VERB.plan.
+/// Document, host, verb: the output is plans/DOCUMENT.HOST.VERB.plan. `by-` documents are as an engine wrote them.
 const CASES: &[(&str, &str, &str)] = &[
     ("minimal", "v2", "create"),
     ("minimal", "v2", "run"),
@@ -49,6 +49,15 @@ const CASES: &[(&str, &str, &str)] = &[
     ("limits", "v2", "create"),
     ("limits", "v1", "create"),
     ("limits", "hybrid", "create"),
+    ("by-buildah", "v2", "create"),
+    ("by-containerd", "v2", "create"),
+    ("by-cri", "hybrid", "create"),
+    ("by-cri-sandbox", "v2", "create"),
+    ("by-docker", "complete", "create"),
+    ("by-docker-userns", "hybrid", "create"),
+    ("by-podman", "v2", "create"),
+    ("by-podman-pod", "v1", "create"),
+    ("by-podman-rootless", "rootless-v1", "create"),
 ];
 
 #[test]
@@ -98,7 +107,10 @@ fn compiled((document, host, verb): &(&str, &str, &str)) -> Result<String, plan:
 fn document_of(name: &str) -> Spec {
     match name {
         "docker-like" => parse(&here("../../benches/docker-like.json")),
-        name => parse(&here(&format!("documents/{name}.json"))),
+        name => match name.strip_prefix("by-") {
+            Some(engine) => parse(&here(&format!("../fixtures/engines/{engine}.json"))),
+            None => parse(&here(&format!("documents/{name}.json"))),
+        },
     }
 }
 

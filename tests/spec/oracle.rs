@@ -11,11 +11,20 @@ use serde_json::{Map, Value, json};
 
 use crate::json;
 
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 26] = [
     "benches/docker-like.json",
     "tests/fixtures/configs/podman-like.json",
     "tests/fixtures/configs/runc.json",
     "tests/fixtures/configs/runc-rootless.json",
+    "tests/fixtures/engines/buildah.json",
+    "tests/fixtures/engines/containerd.json",
+    "tests/fixtures/engines/cri.json",
+    "tests/fixtures/engines/cri-sandbox.json",
+    "tests/fixtures/engines/docker.json",
+    "tests/fixtures/engines/docker-userns.json",
+    "tests/fixtures/engines/podman.json",
+    "tests/fixtures/engines/podman-pod.json",
+    "tests/fixtures/engines/podman-rootless.json",
     "tests/fixtures/schema/good/spec-example.json",
     "tests/plan/documents/devices.json",
     "tests/plan/documents/given.json",
