@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check audit docs size bench install clean
+.PHONY: help setup build run test check audit docs size conformance bench install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -34,6 +34,9 @@ audit: setup ## licences, sources, duplicates and advisories of the dependencies
 
 size: build ## the promises about the binary: size, static, other architecture
 	@scripts/size
+
+conformance: build ## the specification's cases on hull, runc and crun
+	@scripts/conformance
 
 bench: build ## side by side with the machine's crun and runc
 	@benches/compare

@@ -79,6 +79,12 @@ pub fn iproute2() -> Need {
     when(there.is_ok_and(|done| done.status.success()), "needs iproute2")
 }
 
+/// A cgroup2 at /sys/fs/cgroup and nothing else, whatever its controllers.
+pub fn pure_cgroup2() -> Need {
+    let there = fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_ok();
+    when(there, "needs a host with cgroup2 alone")
+}
+
 /// A disk of any kind.
 pub fn block_device() -> Need {
     let disks = fs::read_dir("/sys/block").into_iter().flatten().count();

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::Frozen;
 use crate::harness::*;
 use crate::needs;
 
@@ -142,13 +143,9 @@ fn c3_frozen_cgroups() {
     needs!(root, cgroup_v1("freezer"));
     let container = Container::new();
     let dir = format!("/sys/fs/cgroup/freezer{}", container.cgroup);
-    fs::create_dir(&dir).unwrap();
-    fs::write(format!("{dir}/freezer.state"), "FROZEN").unwrap();
-    let finished = container.create(&[]);
-    let state = container.verb("state", &[], &[]).code;
-    let _ = fs::write(format!("{dir}/freezer.state"), "THAWED");
-    let _ = fs::remove_dir(&dir);
-    assert!(finished.code != 0 && state != 0, "create in a frozen cgroup: {finished:?}");
+    let _frozen = Frozen::new(dir, "FROZEN", ("freezer.state", "THAWED"));
+    container.create(&[]).refuses(&[]);
+    container.verb("state", &[], &[]).refuses(&[]);
 }
 
 /// Without resources no limit is set.

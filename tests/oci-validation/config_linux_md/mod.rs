@@ -8,6 +8,7 @@ mod namespaces;
 mod net_devices;
 mod paths;
 mod resources_v1;
+mod resources_v2;
 mod seccomp;
 mod user_namespaces;
 
@@ -25,4 +26,26 @@ fn limited(resources: &Value) -> Container {
     });
     container.create(&[]).ok();
     container
+}
+
+/// A cgroup that is frozen until the end of the test, also when a runtime hangs in it.
+struct Frozen {
+    dir: String,
+    thaw: (&'static str, &'static str),
+}
+
+impl Frozen {
+    /// Makes the directory and writes `freeze` to the control file that `thaw` names with its other value.
+    fn new(dir: String, freeze: &str, thaw: (&'static str, &'static str)) -> Self {
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(format!("{dir}/{}", thaw.0), freeze).unwrap();
+        Self { dir, thaw }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = std::fs::write(format!("{}/{}", self.dir, self.thaw.0), self.thaw.1);
+        let _ = std::fs::remove_dir(&self.dir);
+    }
 }

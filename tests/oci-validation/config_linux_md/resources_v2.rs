@@ -1,0 +1,162 @@
+//! config-linux.md, "Memory", "CPU", "Block IO", "PIDs" and "Unified" on cgroup v2.
+
+use serde_json::json;
+
+use super::{Frozen, limited};
+use crate::harness::*;
+use crate::needs;
+use crate::refused::each_refused;
+
+/// limit is memory.max, reservation memory.low; swap counts without the memory there.
+/// config-linux.md, "Memory"
+#[test]
+fn v2_2_memory() {
+    needs!(root, cgroup2("memory"));
+    let container = limited(
+        &json!({ "memory": { "limit": 67_108_864, "reservation": 33_554_432, "swap": 100_663_296 } }),
+    );
+    assert_eq!(container.cgroup_file("", "memory.max"), "67108864");
+    assert_eq!(container.cgroup_file("", "memory.low"), "33554432");
+    assert_eq!(container.cgroup_file("", "memory.swap.max"), "33554432");
+    let container = limited(&json!({ "memory": { "limit": -1, "swap": -1 } }));
+    assert_eq!(container.cgroup_file("", "memory.max"), "max");
+    assert_eq!(container.cgroup_file("", "memory.swap.max"), "max");
+}
+
+/// Less swap than memory cannot be.
+/// config-linux.md, "Memory"
+#[test]
+fn v2_2_bad_memory() {
+    needs!(root, cgroup2("memory"));
+    each_refused(
+        "/linux/resources/memory",
+        &[json!({ "limit": 67_108_864, "swap": 1_048_576 }), json!({ "swap": 67_108_864 })],
+    );
+}
+
+/// Quota and period are cpu.max, shares a weight: 1024 is 100, the ends are the ends.
+/// config-linux.md, "CPU"
+#[test]
+fn v2_3_cpu() {
+    needs!(root, cgroup2("cpu"));
+    let container = limited(&json!({ "cpu": { "quota": 25_000, "period": 50_000, "burst": 10_000 } }));
+    assert_eq!(container.cgroup_file("", "cpu.max"), "25000 50000");
+    assert_eq!(container.cgroup_file("", "cpu.max.burst"), "10000");
+    for (shares, weight) in [(2, "1"), (1024, "100"), (262_144, "10000")] {
+        let container = limited(&json!({ "cpu": { "shares": shares } }));
+        assert_eq!(container.cgroup_file("", "cpu.weight"), weight, "{shares}");
+    }
+}
+
+/// CPUs and nodes are as listed.
+/// config-linux.md, "CPU"
+#[test]
+fn v2_4_cpuset() {
+    needs!(root, cgroup2("cpuset"));
+    let container = limited(&json!({ "cpu": { "cpus": "0", "mems": "0" } }));
+    assert_eq!(container.cgroup_file("", "cpuset.cpus"), "0");
+    assert_eq!(container.cgroup_file("", "cpuset.mems"), "0");
+}
+
+/// Zero and one process are limits, minus one is none.
+/// config-linux.md, "PIDs"
+#[test]
+fn v2_6_pids() {
+    needs!(root, cgroup2("pids"));
+    for (limit, value) in [(5, "5"), (1, "1"), (-1, "max")] {
+        let container = limited(&json!({ "pids": { "limit": limit } }));
+        assert_eq!(container.cgroup_file("", "pids.max"), value);
+    }
+}
+
+/// Huge pages of each size.
+/// config-linux.md, "Huge page limits"
+#[test]
+fn v2_6_huge_pages() {
+    needs!(root, cgroup2("hugetlb"));
+    let container = limited(&json!({ "hugepageLimits": [{ "pageSize": "2MB", "limit": 4_194_304 }] }));
+    assert_eq!(container.cgroup_file("", "hugetlb.2MB.max"), "4194304");
+}
+
+/// Files of the cgroup by name.
+/// config-linux.md, "Unified"
+#[test]
+fn v2_7_unified() {
+    needs!(root, pure_cgroup2);
+    let unified = json!({ "cgroup.max.depth": "3", "cgroup.max.descendants": "7" });
+    let container = limited(&json!({ "unified": unified }));
+    assert_eq!(container.cgroup_file("", "cgroup.max.depth"), "3");
+    assert_eq!(container.cgroup_file("", "cgroup.max.descendants"), "7");
+}
+
+/// Names that are no file of the cgroup, and controllers that are not there.
+/// config-linux.md, "Unified"
+#[test]
+fn v2_7_bad_unified() {
+    needs!(root, pure_cgroup2);
+    each_refused(
+        "/linux/resources/unified",
+        &[
+            json!({ "../x": "1" }),
+            json!({ "a/b": "1" }),
+            json!({ "bogus.max": "1" }),
+            json!({ "cgroup.max.depth": "deep" }),
+        ],
+    );
+}
+
+/// What only cgroup v1 can do is an error, not a wish.
+/// config-linux.md, "Control groups"
+#[test]
+fn v2_8_settings_of_v1() {
+    needs!(root, pure_cgroup2);
+    each_refused(
+        "/linux/resources",
+        &[
+            json!({ "memory": { "swappiness": 10 } }),
+            json!({ "memory": { "disableOOMKiller": true } }),
+            json!({ "network": { "classID": 1 } }),
+        ],
+    );
+}
+
+/// A frozen cgroup is not fit for a container.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn v2_9_frozen_cgroups() {
+    needs!(root, pure_cgroup2);
+    let container = Container::new();
+    let dir = format!("/sys/fs/cgroup{}", container.cgroup);
+    let _frozen = Frozen::new(dir, "1", ("cgroup.freeze", "0"));
+    container.create(&[]).refuses(&[]);
+}
+
+/// A container with a cgroup namespace and a writable cgroup2 owns its cgroup, and only what may be delegated.
+/// config-linux.md, "Cgroup ownership"
+#[test]
+fn c5_delegation() {
+    needs!(root, user_ns, pure_cgroup2);
+    for (option, owner) in [("rw", 100_000), ("ro", 0)] {
+        let container = Container::new().user_namespace().mount(
+            "/sys/fs/cgroup",
+            "cgroup",
+            "cgroup",
+            &["nosuid", option],
+        );
+        let container = container.sleeping();
+        let dir = std::path::Path::new("/sys/fs/cgroup").join(container.cgroup.trim_start_matches('/'));
+        let uid =
+            |file: &str| std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(dir.join(file)).unwrap());
+        assert_eq!((uid(""), uid("cgroup.procs"), uid("cgroup.freeze")), (owner, owner, 0), "{option}");
+    }
+}
+
+/// A mount of type cgroup is the container's own part of the one hierarchy.
+/// config-linux.md, "Control groups"
+#[test]
+fn m17_cgroup2_mount() {
+    needs!(root, pure_cgroup2);
+    let container = Container::new().mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "ro"]);
+    let container = container.args(&["/probe", "read", "/sys/fs/cgroup/cgroup.procs"]);
+    assert_eq!(container.world()["/sys/fs/cgroup/cgroup.procs"], "1\n");
+}
