@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::{cgroups, plan, process, resctrl, spec, state, sys};
+use crate::{cgroups, checkpoint, plan, process, resctrl, spec, state, sys};
 
 /// A verb that failed.
 #[derive(Debug)]
@@ -54,6 +54,18 @@ pub enum Cause {
     /// A process that did not come to be.
     #[error(transparent)]
     Process(#[from] process::Error),
+    /// CRIU, and what it has to know.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// `checkpoint` of what does not run.
+    #[error("Container cannot be checkpointed in {0} state")]
+    NothingToCheckpoint(state::Status),
+    /// `--status-fd` of nothing.
+    #[error("--status-fd: descriptor {0} is not open")]
+    NoStatusFd(i32),
+    /// `--parent-path` that leads nowhere.
+    #[error("invalid --parent-path: {0}")]
+    ParentPath(String),
     /// The container's status does not allow it. The words are runc's: engines look for them.
     #[error("{0}")]
     Status(&'static str),
@@ -109,6 +121,8 @@ impl Cause {
             Self::Cgroup(err) => err.hint().unwrap_or_default().into(),
             Self::Resctrl(err) => err.hint().into(),
             Self::Process(err) => err.hint().into(),
+            Self::Checkpoint(err) => err.hint().into(),
+            Self::ParentPath(_) => "name an earlier --image-path relative to this one".into(),
             Self::NotStopped { .. } => "kill it first, or use --force".into(),
             Self::ConfigExists(_) => "remove it first".into(),
             Self::NoPidColumn => "let ps print it, as with -o pid,args".into(),

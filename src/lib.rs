@@ -6,6 +6,7 @@
 //! docs/architecture.md draws it.
 
 pub mod cgroups;
+pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod error;

@@ -19,6 +19,11 @@ impl Cgroup {
         }
     }
 
+    /// Moves a process of the host into the container's cgroup.
+    pub fn adopt(&self, pid: i32) -> Result<(), Error> {
+        self.dirs.iter().try_for_each(|dir| file::write(&dir.file("cgroup.procs"), &pid.to_string()))
+    }
+
     /// Sends a signal, by number, to every process of the container.
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
         for pid in self.pids()? {

@@ -89,8 +89,12 @@ const COMMANDS: &[Entry] = &[
         let format = choice("format", "text or json", values::PLAN_FORMATS).short('f').default_value("text");
         c.args([id().required(false).default_value("plan"), bundle(), format])
     }),
-    ("checkpoint", "Not supported yet", unsupported),
-    ("restore", "Not supported yet", unsupported),
+    ("checkpoint", "Write a running container to files, by means of CRIU", |c| {
+        c.arg(id()).args(images()).args(checkpoint())
+    }),
+    ("restore", "Run a container on from the files of a checkpoint", |c| {
+        c.arg(id()).args(images()).args(restore())
+    }),
 ];
 
 fn create() -> [Arg; 8] {
@@ -190,8 +194,56 @@ fn update() -> impl Iterator<Item = Arg> {
     others.into_iter().chain(LIMITS.iter().map(|limit| value(limit.flag, limit.help, limit.parse)))
 }
 
-fn unsupported(command: Command) -> Command {
-    command.arg(words().allow_hyphen_values(true)).disable_help_flag(true)
+/// What `checkpoint` and `restore` share.
+fn images() -> [Arg; 9] {
+    [
+        path("image-path", "Folder of the checkpoint [default: ./checkpoint]"),
+        path("work-path", "Folder for logs, if not the checkpoint's"),
+        switch("tcp-established", "Keep open TCP connections"),
+        switch("ext-unix-sk", "Keep Unix sockets that are connected to the outside"),
+        switch("shell-job", "Keep the caller's terminal and session"),
+        switch("file-locks", "Keep file locks"),
+        switch("auto-dedup", "Keep no page twice in a chain of checkpoints"),
+        switch("lazy-pages", "Move memory when it is needed, by userfaultfd"),
+        choice(
+            "manage-cgroups-mode",
+            "Properties of cgroups: soft, full, strict or ignore",
+            values::CGROUP_MODES,
+        ),
+    ]
+}
+
+fn checkpoint() -> [Arg; 7] {
+    [
+        path("parent-path", "Earlier checkpoint to add to, relative to --image-path"),
+        switch("leave-running", "Let the container run on"),
+        switch("pre-dump", "Write memory only, and let the container run on"),
+        switch("tcp-skip-in-flight", "Leave out connections that are only being made"),
+        value("page-server", "ADDRESS:PORT that takes the memory", values::page_server),
+        text("status-fd", "Descriptor that gets a zero byte once lazy pages can be fetched")
+            .value_parser(value_parser!(i32)),
+        empty_ns(),
+    ]
+}
+
+fn restore() -> [Arg; 9] {
+    [
+        bundle(),
+        path("pid-file", "Write the first process's pid here"),
+        path("console-socket", "Unix socket that receives the terminal"),
+        switch("detach", "Return once the container runs").short('d'),
+        switch("no-subreaper", "Do not adopt orphaned processes"),
+        switch("no-pivot", "Accepted; CRIU mounts in its own way"),
+        text("lsm-profile", "TYPE:NAME of the profile to use instead"),
+        text("lsm-mount-context", "SELinux context of mounts to use instead"),
+        empty_ns(),
+    ]
+}
+
+/// Network namespaces always come back empty, so that this option has nothing left to say.
+fn empty_ns() -> Arg {
+    choice("empty-ns", "Accepted: network, which always comes back empty", values::EMPTY_NAMESPACES)
+        .action(ArgAction::Append)
 }
 
 fn id() -> Arg {

@@ -16,6 +16,8 @@ use serde_json::Value;
 pub use flags::tree;
 pub use request::*;
 
+use crate::checkpoint::Flags;
+
 /// Nothing to run: a text for the user, and the exit code.
 #[derive(Debug)]
 pub struct Stop {
@@ -92,8 +94,8 @@ fn verb(name: &str, m: &ArgMatches) -> Result<Verb, Stop> {
         "spec" => Verb::Spec { bundle: bundle(m), rootless: m.get_flag("rootless") },
         "features" => Verb::Features,
         "plan" => Verb::Plan { id: id(m), bundle: bundle(m), format: required(m, "format") },
-        "checkpoint" => Verb::Checkpoint,
-        _ => Verb::Restore,
+        "checkpoint" => Verb::Checkpoint(Box::new(checkpoint(m))),
+        _ => Verb::Restore(Box::new(restore(m))),
     })
 }
 
@@ -107,6 +109,55 @@ fn create(m: &ArgMatches) -> Create {
         no_pivot: m.get_flag("no-pivot"),
         no_new_keyring: m.get_flag("no-new-keyring"),
         preserve_fds: required(m, "preserve-fds"),
+    }
+}
+
+fn images(m: &ArgMatches) -> Images {
+    Images {
+        path: get(m, "image-path"),
+        work: get(m, "work-path"),
+        flags: Flags {
+            tcp_established: m.get_flag("tcp-established"),
+            ext_unix_sk: m.get_flag("ext-unix-sk"),
+            shell_job: m.get_flag("shell-job"),
+            file_locks: m.get_flag("file-locks"),
+            auto_dedup: m.get_flag("auto-dedup"),
+            lazy_pages: m.get_flag("lazy-pages"),
+            cgroups: required(m, "manage-cgroups-mode"),
+            ..Flags::default()
+        },
+    }
+}
+
+fn checkpoint(m: &ArgMatches) -> Checkpoint {
+    let mut images = images(m);
+    images.flags.leave_running = m.get_flag("leave-running");
+    images.flags.tcp_skip_in_flight = m.get_flag("tcp-skip-in-flight");
+    Checkpoint {
+        id: id(m),
+        images,
+        parent: get(m, "parent-path"),
+        pre_dump: m.get_flag("pre-dump"),
+        page_server: get(m, "page-server"),
+        status_fd: get(m, "status-fd").filter(|fd| *fd >= 0),
+    }
+}
+
+fn restore(m: &ArgMatches) -> Restore {
+    Restore {
+        create: Create {
+            id: id(m),
+            bundle: bundle(m),
+            pid_file: get(m, "pid-file"),
+            console_socket: get(m, "console-socket"),
+            no_pivot: m.get_flag("no-pivot"),
+            ..Create::default()
+        },
+        images: images(m),
+        detach: m.get_flag("detach"),
+        no_subreaper: m.get_flag("no-subreaper"),
+        lsm_profile: get(m, "lsm-profile"),
+        lsm_mount_context: get(m, "lsm-mount-context"),
     }
 }
 

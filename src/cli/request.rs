@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::checkpoint::Flags;
 use crate::log;
 
 /// One command line.
@@ -133,10 +134,10 @@ pub enum Verb {
         /// How.
         format: PlanFormat,
     },
-    /// `checkpoint`, which is not supported yet.
-    Checkpoint,
-    /// `restore`, which is not supported yet.
-    Restore,
+    /// `checkpoint`
+    Checkpoint(Box<Checkpoint>),
+    /// `restore`
+    Restore(Box<Restore>),
 }
 
 impl Verb {
@@ -160,8 +161,8 @@ impl Verb {
             Self::List { .. } => ("list", ""),
             Self::Spec { .. } => ("spec", ""),
             Self::Features => ("features", ""),
-            Self::Checkpoint => ("checkpoint", ""),
-            Self::Restore => ("restore", ""),
+            Self::Checkpoint(checkpoint) => ("checkpoint", checkpoint.id.as_str()),
+            Self::Restore(restore) => ("restore", restore.create.id.as_str()),
         };
         format!("{name} {id}").trim_end().to_owned()
     }
@@ -169,7 +170,7 @@ impl Verb {
     /// Whether the verb makes or takes over cgroups, so that `--systemd-cgroup` would matter.
     #[must_use]
     pub fn manages_cgroups(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Run(_) | Self::Exec(_) | Self::Update(_))
+        matches!(self, Self::Create(_) | Self::Run(_) | Self::Exec(_) | Self::Update(_) | Self::Restore(_))
     }
 }
 
@@ -270,6 +271,51 @@ pub struct Update {
     pub limits: serde_json::Value,
     /// What other flags stand for in `linux.intelRdt`; null without any.
     pub intel_rdt: serde_json::Value,
+}
+
+/// Where `checkpoint` and `restore` find their files, and what CRIU is told besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Folder of the checkpoint.
+    pub path: Option<PathBuf>,
+    /// Folder for logs.
+    pub work: Option<PathBuf>,
+    /// Handed through.
+    pub flags: Flags,
+}
+
+/// `checkpoint`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Container.
+    pub id: String,
+    /// Its files.
+    pub images: Images,
+    /// Earlier checkpoint, relative to this one.
+    pub parent: Option<PathBuf>,
+    /// Whether only memory is written.
+    pub pre_dump: bool,
+    /// Address and port that memory goes to instead.
+    pub page_server: Option<(String, u16)>,
+    /// Gets a zero byte when lazy pages can be fetched.
+    pub status_fd: Option<i32>,
+}
+
+/// `restore`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restore {
+    /// As for `create`.
+    pub create: Create,
+    /// The checkpoint.
+    pub images: Images,
+    /// Whether to return once the container runs.
+    pub detach: bool,
+    /// Whether to leave orphans to somebody else.
+    pub no_subreaper: bool,
+    /// AppArmor or SELinux profile instead of the dumped one.
+    pub lsm_profile: Option<String>,
+    /// SELinux context of mounts instead of the dumped one.
+    pub lsm_mount_context: Option<String>,
 }
 
 /// A signal by number, 0 to 64.

@@ -235,7 +235,6 @@ fn the_other_verbs() {
     assert!(matches!(request("spec -b /x --rootless").verb, Verb::Spec { rootless: true, .. }));
     assert!(matches!(request("plan -f json").verb, Verb::Plan { format: PlanFormat::Json, .. }));
     assert!(matches!(request("features").verb, Verb::Features));
-    assert!(matches!(request("checkpoint --image-path /i c").verb, Verb::Checkpoint));
     let Verb::Ps { id, options, .. } = request("ps --format table c -o pid,comm").verb else {
         panic!("not a ps")
     };
@@ -275,4 +274,47 @@ fn version_names_the_specification() {
     assert_eq!(lines[0], concat!("hull version ", env!("CARGO_PKG_VERSION")));
     assert!(lines[1].starts_with("commit: "));
     assert_eq!(lines[2], format!("spec: {}", crate::spec::OCI_VERSION));
+}
+
+#[test]
+fn checkpoint_as_containerd_writes_it() {
+    let line = "checkpoint --image-path /i --work-path /w --parent-path ../p --tcp-established --ext-unix-sk \
+                --shell-job --file-locks --leave-running --manage-cgroups-mode soft --empty-ns network \
+                --page-server [::1]:27 --status-fd 5 c";
+    let Verb::Checkpoint(checkpoint) = request(line).verb else { panic!("not a checkpoint") };
+    let flags = Flags {
+        tcp_established: true,
+        ext_unix_sk: true,
+        shell_job: true,
+        file_locks: true,
+        leave_running: true,
+        cgroups: crate::checkpoint::CgroupMode::Soft,
+        ..Flags::default()
+    };
+    let expected = Checkpoint {
+        id: "c".into(),
+        images: Images { path: Some("/i".into()), work: Some("/w".into()), flags },
+        parent: Some("../p".into()),
+        pre_dump: false,
+        page_server: Some(("::1".into(), 27)),
+        status_fd: Some(5),
+    };
+    assert_eq!(*checkpoint, expected);
+    let Verb::Checkpoint(checkpoint) = request("checkpoint --status-fd -1 c").verb else { panic!() };
+    assert_eq!(*checkpoint, Checkpoint { id: "c".into(), ..Checkpoint::default() });
+    for wrong in ["--empty-ns ipc", "--manage-cgroups-mode none", "--page-server 27", "--status-fd x"] {
+        assert_eq!(code(&format!("checkpoint {wrong} c")), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn restore_as_containerd_writes_it() {
+    let line = "restore --image-path /i --work-path /w --detach --pid-file /p --no-subreaper --no-pivot \
+                --console-socket /s --bundle /b --lsm-profile apparmor:x c";
+    let Verb::Restore(restore) = request(line).verb else { panic!("not a restore") };
+    assert_eq!((restore.detach, restore.no_subreaper, restore.create.no_pivot), (true, true, true));
+    assert_eq!((restore.create.id.as_str(), restore.create.bundle.as_path()), ("c", Path::new("/b")));
+    assert_eq!(restore.create.pid_file.as_deref(), Some(Path::new("/p")));
+    assert_eq!(restore.create.console_socket.as_deref(), Some(Path::new("/s")));
+    assert_eq!(restore.lsm_profile.as_deref(), Some("apparmor:x"));
 }

@@ -8,6 +8,7 @@ use clap::{Arg, Command};
 use serde_json::Value;
 
 use super::request::{ExecUser, ListFormat, PlanFormat, Rootless, Signal};
+use crate::checkpoint::CgroupMode;
 use crate::log;
 
 pub const LOG_FORMATS: &[(&str, log::Format)] = &[("text", log::Format::Text), ("json", log::Format::Json)];
@@ -23,6 +24,13 @@ pub const ROOTLESS: &[(&str, Rootless)] =
 pub const LIST_FORMATS: &[(&str, ListFormat)] = &[("table", ListFormat::Table), ("json", ListFormat::Json)];
 
 pub const PLAN_FORMATS: &[(&str, PlanFormat)] = &[("text", PlanFormat::Text), ("json", PlanFormat::Json)];
+
+pub const CGROUP_MODES: &[(&str, CgroupMode)] = {
+    use CgroupMode::{Full, Ignore, Soft, Strict};
+    &[("soft", Soft), ("full", Full), ("strict", Strict), ("ignore", Ignore)]
+};
+
+pub const EMPTY_NAMESPACES: &[(&str, ())] = &[("network", ())];
 
 /// One of a few words, which shell completion can offer.
 #[derive(Clone, Copy)]
@@ -47,6 +55,17 @@ impl<T: Copy + Send + Sync + 'static> TypedValueParser for OneOf<T> {
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(self.0.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
+}
+
+/// `10.0.0.1:27` or `[::1]:27`.
+pub fn page_server(text: &str) -> Result<(String, u16), String> {
+    let parts = text.rsplit_once(':').and_then(|(address, port)| Some((address, port.parse().ok()?)));
+    match parts {
+        Some((address, port)) if !address.is_empty() => {
+            Ok((address.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+        }
+        _ => Err(format!("`{text}` is no ADDRESS:PORT")),
     }
 }
 

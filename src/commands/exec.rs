@@ -64,7 +64,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     spawned.commit()?;
     spawned.await_exec(&plan.child)?;
     match foreground {
-        Some(foreground) => Ok(foreground.wait(&spawned, terminal, None)?.shell_code()),
+        Some(foreground) => Ok(foreground.wait(spawned.pid(), spawned.pidfd(), terminal, None)?.shell_code()),
         None => Ok(0),
     }
 }

@@ -157,7 +157,8 @@ impl<'a> Birth<'a> {
         }
     }
 
-    fn container(&mut self) -> Result<&mut Container, Cause> {
+    /// The container, as far as it has come.
+    pub fn container(&mut self) -> Result<&mut Container, Cause> {
         self.container.as_mut().ok_or(Cause::State(state::Error::Absent))
     }
 
@@ -176,9 +177,7 @@ impl<'a> Birth<'a> {
     pub fn spawn(&mut self, sockets: Sockets) -> Result<Spawned, Cause> {
         let (compiled, cgroup) = (self.compiled, self.cgroup.clone());
         let container = self.container()?;
-        let bundle = CString::new(compiled.bundle.as_os_str().as_bytes())
-            .map_err(|_| Errno::EINVAL)
-            .during("chdir", "")?;
+        let bundle = c_path(&compiled.bundle)?;
         let state = |moment, pid| state_document(container, moment, pid);
         let hooks = &compiled.spec.hooks;
         let ours = [&hooks.prestart, &hooks.create_runtime, &hooks.poststart, &hooks.poststop];
@@ -196,15 +195,31 @@ impl<'a> Birth<'a> {
 
     /// Records init and lets it go on: from here on the container exists.
     pub fn complete(mut self, spawned: &mut Spawned, pid_file: Option<&Path>) -> Result<Container, Cause> {
-        let start_time = state::start_time(spawned.pid())?;
-        let container = self.container()?;
-        container.record.pid = spawned.pid();
-        container.record.start_time = start_time.unwrap_or_default();
-        container.save_record()?;
+        self.record(spawned.pid())?;
         if let Some(path) = pid_file {
             write_pid_file(path, spawned.pid())?;
         }
         spawned.commit()?;
+        self.keep()
+    }
+
+    /// Writes down who the first process is.
+    pub fn record(&mut self, pid: i32) -> Result<(), Cause> {
+        let start_time = state::start_time(pid)?;
+        let container = self.container()?;
+        container.record.pid = pid;
+        container.record.start_time = start_time.unwrap_or_default();
+        Ok(container.save_record()?)
+    }
+
+    /// Takes a process that we did not make for this into the container's cgroup and class of service.
+    pub fn adopt(&self, pid: i32) -> Result<(), Cause> {
+        self.cgroup.adopt(pid)?;
+        Ok(self.intel_rdt.iter().try_for_each(|group| group.add(pid))?)
+    }
+
+    /// Nothing is undone any more.
+    pub fn keep(mut self) -> Result<Container, Cause> {
         self.container.take().ok_or(Cause::State(state::Error::Absent))
     }
 }
@@ -220,6 +235,12 @@ impl Drop for Birth<'_> {
             }
         }
     }
+}
+
+/// A path as the kernel takes it.
+pub(super) fn c_path(path: &Path) -> Result<CString, Cause> {
+    let text = CString::new(path.as_os_str().as_bytes());
+    Ok(text.map_err(|_| Errno::EINVAL).during("chdir", path.display())?)
 }
 
 /// The state document at a moment of the container's life.

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod checkpoint;
 mod console;
 mod create;
 mod delete;
@@ -12,6 +13,7 @@ mod list;
 mod pause;
 mod plan;
 mod ps;
+mod restore;
 mod resume;
 mod run;
 mod spec;
@@ -60,8 +62,8 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
         Verb::Events { id, interval, stats } => events::events(&store, id, *interval, *stats),
         Verb::Spec { bundle, rootless } => spec::spec(bundle, *rootless),
         Verb::Features => features::features(),
-        Verb::Checkpoint => return Err(Cause::Unsupported("checkpoint")),
-        Verb::Restore => return Err(Cause::Unsupported("restore")),
+        Verb::Checkpoint(request) => checkpoint::checkpoint(&store, request, log),
+        Verb::Restore(request) => return restore::restore(&store, request, log),
     };
     done.map(|()| 0)
 }

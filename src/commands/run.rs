@@ -36,12 +36,9 @@ pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> 
         launch::await_ready(notify, spawned.pidfd(), spawned.pid(), log);
         return Ok(0);
     };
-    let exit = foreground.wait(&spawned, terminal, notify)?;
+    let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, notify)?;
     if !request.keep {
-        // Somebody else may have deleted it meanwhile, which is just as well.
-        if let Ok(container) = store.lock(&create.id) {
-            delete::destroy(container, log)?;
-        }
+        delete::destroy_if_there(store, &create.id, log)?;
     }
     Ok(exit.shell_code())
 }

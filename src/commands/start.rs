@@ -25,7 +25,7 @@ pub(super) fn start(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
     }
     let (notify, program) = (launch::notify_socket(&container, log)?, container.init()?);
     let init = container.connect_to_init()?;
-    process::start(init.as_fd(), || Ok::<_, Cause>(recompile(&container)?.child))?;
+    process::start(init.as_fd(), || Ok::<_, Cause>(recompile(store, &container)?.child))?;
     container.remove_start_socket()?;
     if container.record.has_poststart {
         let spec = saved_spec(&container)?;
@@ -61,16 +61,18 @@ pub(super) fn saved_spec(container: &Container) -> Result<Spec, Cause> {
     Ok(spec::parse(&path, &text)?)
 }
 
-/// The plan anew, to explain a failed step: the end of it, where `start` is, depends on the document alone.
-fn recompile(container: &Container) -> Result<plan::Plan, Cause> {
+/// The plan anew. The mounts, with one that not every container has, and the end, where `start` is, depend on the
+/// document alone.
+pub(super) fn recompile(store: &Store, container: &Container) -> Result<plan::Plan, Cause> {
     let spec = saved_spec(container)?;
+    let notify_dir = store.notify_dir(&container.id)?;
     let request = plan::Request {
         id: &container.id,
         bundle: &container.record.bundle,
         wait_for_start: true,
         preserve_fds: 0,
         extra_env: Vec::new(),
-        notify_dir: None,
+        notify_dir: Some(&notify_dir),
         no_pivot: false,
         no_new_keyring: false,
     };

@@ -43,6 +43,7 @@ pub use intel_rdt::IntelRdtPlan;
 pub use limits::{Absent, Write};
 pub use mount::{Attach, Attrs, Idmap, NewFs, Open, Param, PropagationChange, Remount, Target, Tree};
 pub use net_devices::NetDevicePlan;
+pub use notify::NOTIFY_DIR;
 pub use op::{Console, DeviceNode, Identity, Op, RlimitPlan, Slot, Step};
 pub use options::names as mount_option_names;
 pub use process::Program;

@@ -13,6 +13,9 @@ const AT: &str = "NOTIFY_SOCKET";
 /// Where the program finds the socket; the same place as with runc.
 pub(super) const VARIABLE: &str = "NOTIFY_SOCKET=/run/notify/notify.sock";
 
+/// Its directory there.
+pub const NOTIFY_DIR: &str = "/run/notify";
+
 /// Mounts `dir` where the variable points.
 pub(super) fn mount(dir: &Path, out: &mut Builder) -> Result<(), Error> {
     let no_use = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
@@ -26,7 +29,7 @@ pub(super) fn mount(dir: &Path, out: &mut Builder) -> Result<(), Error> {
         must_be_dir: true,
         at: AT.to_owned(),
     }));
-    let (source, target) = (dir.display().to_string(), target(AT, Path::new("/run/notify"))?);
+    let (source, target) = (dir.display().to_string(), target(AT, Path::new(NOTIFY_DIR))?);
     let attach = Attach { slot, source, target, propagation: Vec::new(), must_be_proc: false };
     out.step(AT, Op::Attach(attach));
     Ok(())

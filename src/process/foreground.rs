@@ -1,14 +1,14 @@
 //! Staying with a program that runs in the foreground: signals go through to it, its terminal is ours, orphans that
 //! it leaves to us are reaped, and its end is ours.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::terminal::Terminal;
-use super::{Error, NotifySocket, Spawned};
+use super::{Error, NotifySocket};
 use crate::sys::clone::{Exit, pidfd_send_signal, reap_any};
 use crate::sys::{Context, Errno, cred};
 
@@ -34,7 +34,8 @@ impl Foreground {
     /// supervises us sees the program's end as ours, so that we are the main process.
     pub fn wait(
         &self,
-        program: &Spawned,
+        pid: i32,
+        pidfd: BorrowedFd,
         mut terminal: Option<Terminal>,
         mut notify: Option<NotifySocket>,
     ) -> Result<Exit, Error> {
@@ -59,7 +60,7 @@ impl Foreground {
                 notify.take().map(|notify| notify.announce(nix::unistd::getpid().as_raw()));
             }
             if !ready[0].is_empty()
-                && let Some(exit) = self.handle_signals(program, terminal.as_ref())?
+                && let Some(exit) = self.handle_signals(pid, pidfd, terminal.as_ref())?
             {
                 terminal.iter_mut().for_each(Terminal::drain);
                 return Ok(exit);
@@ -67,17 +68,22 @@ impl Foreground {
         }
     }
 
-    fn handle_signals(&self, program: &Spawned, terminal: Option<&Terminal>) -> Result<Option<Exit>, Error> {
+    fn handle_signals(
+        &self,
+        pid: i32,
+        pidfd: BorrowedFd,
+        terminal: Option<&Terminal>,
+    ) -> Result<Option<Exit>, Error> {
         let mut ended = None;
         while let Some(info) = self.signals.read_signal().during("read", "signalfd")? {
             let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
             match signal {
-                libc::SIGCHLD => ended = ended.or(reap(program.pid())),
+                libc::SIGCHLD => ended = ended.or(reap(pid)),
                 libc::SIGWINCH if let Some(terminal) = terminal => terminal.resize(),
                 // The kernel's own remarks about our terminal and sockets are not meant for the program.
                 libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
                 // A program that ended meanwhile does not mind.
-                signal => drop(pidfd_send_signal(program.pidfd(), signal)),
+                signal => drop(pidfd_send_signal(pidfd, signal)),
             }
         }
         Ok(ended)

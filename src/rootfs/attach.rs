@@ -47,6 +47,14 @@ impl Root {
         Ok(())
     }
 
+    /// Puts an empty filesystem in the place of another.
+    pub fn stand_in(&self, target: &Target) -> Result<(), Errno> {
+        let target = place::open_or_make(self.dir()?, target, Missing::Dir)?;
+        let fs = mount::fsopen(c"tmpfs")?;
+        mount::fs_create(fs.as_fd())?;
+        mount::attach(mount::fsmount(fs.as_fd(), 0)?.as_fd(), target.as_fd())
+    }
+
     /// Attaches a captured tree: on a directory if it is one, else on a file.
     pub fn attach(&self, attach: &Attach, tree: BorrowedFd) -> Result<(), Errno> {
         if attach.must_be_proc && fstatfs(tree)?.filesystem_type() != PROC_SUPER_MAGIC {

@@ -99,6 +99,13 @@ impl Container {
         Ok(write_atomic(self.dir(), name, text).during("write", path().display())?)
     }
 
+    /// A folder for something that lasts no longer than the container.
+    pub fn make_folder(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        let made = std::fs::create_dir_all(&path).and_then(|()| path.canonicalize());
+        made.map_err(|source| Error::Folder { call: "mkdir", path, source })
+    }
+
     /// The first process, if it is alive.
     pub fn init(&self) -> Result<Option<Init>, Error> {
         match self.record.pid {

@@ -1,10 +1,12 @@
 //! The one thing a new network namespace needs from us: its loopback interface up.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::Errno;
+use super::clone::setns;
+use super::netlink::own_netns;
 
 /// Brings `lo` up (SIOCSIFFLAGS, netdevice(7)).
 pub fn loopback_up() -> Result<(), Errno> {
@@ -19,4 +21,13 @@ pub fn loopback_up() -> Result<(), Errno> {
     let code = libc::SIOCSIFFLAGS.try_into().map_err(|_| Errno::EINVAL)?;
     // SAFETY: the argument points to a live ifreq.
     Errno::result(unsafe { libc::ioctl(inet.as_raw_fd(), code, &raw const request) }).map(drop)
+}
+
+/// The same in another network namespace.
+pub fn loopback_up_in(netns: BorrowedFd) -> Result<(), Errno> {
+    let own = own_netns()?;
+    setns(netns, libc::CLONE_NEWNET)?;
+    let done = loopback_up();
+    setns(own.as_fd(), libc::CLONE_NEWNET)?;
+    done
 }

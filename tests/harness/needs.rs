@@ -5,6 +5,9 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
 
 /// What is missing, or nothing.
 pub type Need = Result<(), String>;
@@ -124,4 +127,26 @@ pub fn no_resctrl() -> Need {
 /// NUMA in the kernel.
 pub fn numa() -> Need {
     when(fs::metadata("/sys/devices/system/node/node0").is_ok(), "needs NUMA in the kernel")
+}
+
+/// A CRIU that works on this kernel.
+pub fn criu() -> Need {
+    static CHECKED: LazyLock<bool> = LazyLock::new(|| criu_says(&["check"]));
+    when(*CHECKED, "needs a CRIU that works on this kernel")
+}
+
+/// Memory that remembers what was written to it, for dumps in several steps.
+pub fn dirty_memory_tracking() -> Need {
+    let tracked = criu_says(&["check", "--feature", "mem_dirty_track"]);
+    when(tracked, "needs a kernel that tracks dirty memory (CONFIG_MEM_SOFT_DIRTY)")
+}
+
+/// `$HULL_CRIU`, else the one on the path.
+pub fn criu_program() -> PathBuf {
+    let named = std::env::var_os("HULL_CRIU").filter(|path| !path.is_empty());
+    named.map_or_else(|| "/usr/sbin/criu".into(), PathBuf::from)
+}
+
+fn criu_says(words: &[&str]) -> bool {
+    Command::new(criu_program()).args(words).output().is_ok_and(|said| said.status.success())
 }

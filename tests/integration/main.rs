@@ -15,6 +15,7 @@
 mod harness;
 
 mod bad_bundles;
+mod checkpoint;
 mod control;
 mod crash;
 mod exec;

@@ -48,6 +48,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["kill-self", signal] => print(&life::kill_self(signal)),
         ["wait", ready] => life::wait(ready),
         ["hold", fifo] => life::hold(fifo),
+        ["tally", fifo] => life::tally(fifo),
         ["pause"] => sys::pause(),
         ["alloc", bytes] => print(&life::alloc(bytes)),
         ["fork", count] => print(&life::fork(count)),

@@ -246,6 +246,12 @@ pub fn block_signals() {
     }
 }
 
+/// close(2).
+pub fn close(fd: c_int) {
+    // SAFETY: nothing of ours refers to the descriptor any more.
+    unsafe { libc::close(fd) };
+}
+
 /// sigwait(3) for any blocked signal, but those that arrive without being sent: SIGCHLD, and SIGURG, with which a
 /// Go program wakes its own threads.
 pub fn wait_for_signal() -> c_int {

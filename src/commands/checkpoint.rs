@@ -1,0 +1,154 @@
+//! `checkpoint`: a running container becomes files, by means of CRIU.
+
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::{delete, start};
+use crate::checkpoint::external::{self, Joined};
+use crate::checkpoint::stdio::Streams;
+use crate::checkpoint::{Criu, Options, Task, mount_points};
+use crate::cli::{Checkpoint, Images};
+use crate::error::Cause;
+use crate::log::Log;
+use crate::state::{Container, Status, Store};
+
+/// As runc does, removes the container unless it is to run on: what is left of it is in the files.
+pub(super) fn checkpoint(store: &Store, request: &Checkpoint, log: &Log) -> Result<(), Cause> {
+    let container = store.lock(&request.id)?;
+    let status = container.status()?;
+    if !matches!(status, Status::Running | Status::Paused) {
+        return Err(Cause::NothingToCheckpoint(status));
+    }
+    if let Some(fd) = request.status_fd.filter(|fd| !crate::sys::fd::is_open(*fd)) {
+        return Err(Cause::NoStatusFd(fd));
+    }
+    let folders = Folders::make(&request.images)?;
+    check_parent(&folders.images, request.parent.as_deref())?;
+    let opened = folders.open()?;
+    let mut options = Options {
+        pid: Some(container.record.pid),
+        root: container.record.rootfs.clone(),
+        flags: request.images.flags,
+        parent: request.parent.clone(),
+        page_server: request.page_server.clone(),
+        freezer: freezer(&container),
+        config: criu_config(&container),
+        ..Options::default()
+    };
+    opened.tell(&mut options);
+    let spec = start::saved_spec(&container)?;
+    name_namespaces(&external::namespaces(&spec.linux.namespaces)?, &mut options)?;
+    let task = if request.pre_dump { Task::PreDump } else { Task::Dump };
+    if task == Task::Dump {
+        let plan = start::recompile(store, &container)?;
+        options.mounts = mount_points(container.record.pid, &external::mounts(&plan)?)?;
+    }
+    // Also for a pre-dump, which would stumble over a stream that it does not know.
+    let streams = Streams::of(container.record.pid)?;
+    options.external.extend(streams.external());
+    streams.save(&folders.images)?;
+    Criu::spawn()?.carry_out(task, &options, folders.logs(), |notice| {
+        match (notice.script.as_str(), request.status_fd) {
+            ("status-ready", Some(fd)) => tell_ready(fd),
+            _ => Ok(()),
+        }
+    })?;
+    if request.pre_dump || request.images.flags.leave_running {
+        return Ok(());
+    }
+    delete::destroy(container, log)
+}
+
+/// Where the checkpoint and the logs are.
+pub(super) struct Folders {
+    /// The checkpoint.
+    pub images: PathBuf,
+    work: Option<PathBuf>,
+}
+
+/// Both, open for CRIU to find behind our descriptors.
+pub(super) struct Opened {
+    images: File,
+    work: Option<File>,
+}
+
+impl Folders {
+    /// Finds them, and makes what is missing.
+    pub fn make(request: &Images) -> Result<Self, Cause> {
+        let images = request.path.as_deref().unwrap_or(Path::new("checkpoint"));
+        let work = request.work.as_deref().map(|path| make_folder("--work-path", path)).transpose()?;
+        Ok(Self { images: make_folder("--image-path", images)?, work })
+    }
+
+    /// Where the logs go.
+    pub fn logs(&self) -> &Path {
+        self.work.as_ref().unwrap_or(&self.images)
+    }
+
+    /// Opens them: in the mount namespace that CRIU works in, for it mounts things there.
+    pub fn open(&self) -> Result<Opened, Cause> {
+        let open = |path: &PathBuf| File::open(path).map_err(Cause::io(path.display().to_string()));
+        Ok(Opened { images: open(&self.images)?, work: self.work.as_ref().map(open).transpose()? })
+    }
+}
+
+impl Opened {
+    /// Tells CRIU.
+    pub fn tell(&self, options: &mut Options) {
+        options.images = self.images.as_raw_fd();
+        options.work = self.work.as_ref().map(AsRawFd::as_raw_fd);
+    }
+}
+
+fn make_folder(option: &str, path: &Path) -> Result<PathBuf, Cause> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.canonicalize());
+    made.map_err(Cause::io(format!("{option} {}", path.display())))
+}
+
+fn check_parent(images: &Path, parent: Option<&Path>) -> Result<(), Cause> {
+    let Some(parent) = parent else { return Ok(()) };
+    if parent.is_absolute() {
+        return Err(Cause::ParentPath("it must be relative".to_owned()));
+    }
+    match std::fs::metadata(images.join(parent)) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Cause::ParentPath(format!("{}: not a directory", parent.display()))),
+        Err(err) => Err(Cause::ParentPath(format!("{}: {err}", parent.display()))),
+    }
+}
+
+/// Stops all processes at once; without it CRIU stops them one by one.
+fn freezer(container: &Container) -> Option<PathBuf> {
+    let cgroup = container.cgroup();
+    cgroup.path_of("freezer").or(cgroup.v2_path()).map(Path::to_owned)
+}
+
+/// The file whose settings outdo ours: that of the annotation, none if it is empty, else the one that runc reads too.
+pub(super) fn criu_config(container: &Container) -> Option<PathBuf> {
+    match container.record.annotations.get("org.criu.config").map(String::as_str) {
+        Some("") => None,
+        Some(path) => Some(path.into()),
+        None => Some("/etc/criu/runc.conf".into()),
+    }
+}
+
+fn name_namespaces(joined: &[Joined], options: &mut Options) -> Result<(), Cause> {
+    for namespace in joined {
+        if let Joined::ByName { kind, name, path } = namespace {
+            let found =
+                std::fs::metadata(path).map_err(Cause::io(format!("{kind} namespace {}", path.display())))?;
+            let inode = std::os::unix::fs::MetadataExt::ino(&found);
+            options.external.push(format!("{kind}[{inode}]:{name}"));
+        }
+    }
+    Ok(())
+}
+
+/// Says that lazy pages can be fetched, by one zero byte.
+fn tell_ready(fd: i32) -> Result<(), Cause> {
+    let written = File::options().write(true).open(format!("/proc/self/fd/{fd}"));
+    written.and_then(|mut file| file.write_all(&[0])).map_err(Cause::io(format!("--status-fd {fd}")))
+}
