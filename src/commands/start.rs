@@ -25,7 +25,12 @@ pub(super) fn start(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
     }
     let (notify, program) = (launch::notify_socket(&container, log)?, container.init()?);
     let init = container.connect_to_init()?;
-    process::start(init.as_fd(), || Ok::<_, Cause>(recompile(store, &container)?.child))?;
+    let started = process::start(init.as_fd(), || Ok::<_, Cause>(recompile(store, &container)?.child));
+    if let (Err(_), Some(program)) = (&started, &program) {
+        // Engines delete what cannot start at once, and must find it stopped.
+        program.wait_death(delete::PATIENCE)?;
+    }
+    started?;
     container.remove_start_socket()?;
     if container.record.has_poststart {
         let spec = saved_spec(&container)?;

@@ -1,6 +1,7 @@
 //! create, start, state, kill, delete: the states of a container and what is allowed in each (runtime.md).
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::*;
 use crate::needs;
@@ -66,4 +67,20 @@ fn create_writes_the_pid_file() {
     let file = container.bundle.join("pid");
     container.create(&["--pid-file", file.to_str().unwrap()]).ok();
     assert_eq!(fs::read_to_string(&file).unwrap(), container.pid().to_string());
+}
+
+/// Engines delete at once what cannot start, and lose track of a container that is not stopped by then.
+#[test]
+fn a_start_that_fails_leaves_a_stopped_container() {
+    needs!(root);
+    let container = Container::new().args(&["/text"]);
+    let text = container.bundle.rootfs().join("text");
+    fs::write(&text, "neither a program nor a script\n").unwrap();
+    fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
+    container.create(&[]).ok();
+    let pid = container.pid();
+    container.start().refuses(&["process.args[0]", "exec format error"]);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    container.delete(&[]).ok();
 }
