@@ -104,7 +104,9 @@ fn make(new: &NewFs, mode: Option<u32>, complain: &mut dyn FnMut(&[u8])) -> Resu
     let mount = made.inspect_err(|_| {
         let mut said = [0; 256];
         if let Ok(length) = nix::unistd::read(&fs, &mut said) {
-            complain(said[..length].trim_ascii_end());
+            let said = said[..length].trim_ascii_end();
+            // The kernel marks errors with an e.
+            complain(said.strip_prefix(b"e ").unwrap_or(said));
         }
     })?;
     if !new.copy_up && (new.attrs.tree_set | new.attrs.tree_clear) != 0 {
