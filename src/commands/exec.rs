@@ -32,14 +32,8 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     let spec = saved_spec(&container)?;
     let process = process_of(&spec, request)?;
     let plan_request = plan::Request {
-        id: &container.id,
-        bundle: &container.record.bundle,
-        wait_for_start: false,
         preserve_fds: launch::check_preserved(request.preserve_fds)?,
-        extra_env: Vec::new(),
-        notify_dir: None,
-        no_pivot: false,
-        no_new_keyring: false,
+        ..plan::Request::new(&container.id, &container.record.bundle)
     };
     let plan = plan::compile_exec(&spec, &process, &plan_request, &host::facts())?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));

@@ -72,14 +72,9 @@ pub(super) fn recompile(store: &Store, container: &Container) -> Result<plan::Pl
     let spec = saved_spec(container)?;
     let notify_dir = store.notify_dir(&container.id)?;
     let request = plan::Request {
-        id: &container.id,
-        bundle: &container.record.bundle,
         wait_for_start: true,
-        preserve_fds: 0,
-        extra_env: Vec::new(),
         notify_dir: Some(&notify_dir),
-        no_pivot: false,
-        no_new_keyring: false,
+        ..plan::Request::new(&container.id, &container.record.bundle)
     };
     Ok(plan::compile(&spec, &request, &host::facts())?)
 }

@@ -73,6 +73,23 @@ pub struct Request<'a> {
     pub no_new_keyring: bool,
 }
 
+impl<'a> Request<'a> {
+    /// A container of this id from this bundle, without any option.
+    #[must_use]
+    pub fn new(id: &'a str, bundle: &'a Path) -> Self {
+        Self {
+            id,
+            bundle,
+            wait_for_start: false,
+            preserve_fds: 0,
+            extra_env: Vec::new(),
+            notify_dir: None,
+            no_pivot: false,
+            no_new_keyring: false,
+        }
+    }
+}
+
 /// Everything that is done for one container.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {

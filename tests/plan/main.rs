@@ -81,14 +81,11 @@ fn plans_are_as_they_were_reviewed() {
 fn compiled((document, host, verb): &(&str, &str, &str)) -> Result<String, plan::Error> {
     let (spec, facts) = (document_of(document), hosts::named(host));
     let request = Request {
-        id: "web",
-        bundle: Path::new("/bundle"),
         wait_for_start: *verb == "create",
         preserve_fds: if *verb == "run" { 2 } else { 0 },
-        extra_env: Vec::new(),
-        notify_dir: None,
         no_pivot: *verb == "no-pivot",
         no_new_keyring: *verb == "no-pivot",
+        ..Request::new("web", Path::new("/bundle"))
     };
     let (mut text, warnings) = if *verb == "exec" {
         let process: Process = parse(&here("documents/exec.json"));

@@ -443,16 +443,7 @@ fn a_refusal_says_where_why_and_what_to_do() {
 
 fn compile(host: &str, document: Value) -> Result<plan::Plan, plan::Error> {
     let spec = serde_json::from_value(document).unwrap();
-    let request = Request {
-        id: "web",
-        bundle: Path::new("/bundle"),
-        wait_for_start: true,
-        preserve_fds: 0,
-        extra_env: Vec::new(),
-        notify_dir: None,
-        no_pivot: false,
-        no_new_keyring: false,
-    };
+    let request = Request { wait_for_start: true, ..Request::new("web", Path::new("/bundle")) };
     plan::compile(&spec, &request, &hosts::named(host))
 }
 

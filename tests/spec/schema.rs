@@ -62,16 +62,7 @@ fn understood(name: &str, example: &Value) -> Result<Plan, String> {
         document["linux"]["namespaces"] = json!([{"type": "mount"}, {"type": "network"}, {"type": "uts"}]);
     }
     let spec = spec::parse::<Spec>(Path::new(name), document.to_string().as_bytes()).unwrap();
-    let request = Request {
-        id: "web",
-        bundle: Path::new("/bundle"),
-        wait_for_start: true,
-        preserve_fds: 0,
-        extra_env: Vec::new(),
-        notify_dir: None,
-        no_pivot: false,
-        no_new_keyring: false,
-    };
+    let request = Request { wait_for_start: true, ..Request::new("web", Path::new("/bundle")) };
     plan::compile(&spec, &request, &hosts::named("complete")).map_err(|err| err.to_string())
 }
 
