@@ -167,12 +167,6 @@ impl Verb {
         format!("{name} {id}").trim_end().to_owned()
     }
 
-    /// Whether a process of the container starts as a copy of this one.
-    #[must_use]
-    pub fn starts_a_process(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Run(_) | Self::Exec(_))
-    }
-
     /// Whether the verb makes or takes over cgroups, so that `--systemd-cgroup` would matter.
     #[must_use]
     pub fn manages_cgroups(&self) -> bool {

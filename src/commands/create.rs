@@ -5,10 +5,11 @@ use super::launch::{self, Birth};
 use crate::cli::Create;
 use crate::error::Cause;
 use crate::log::Log;
-use crate::process::Sockets;
+use crate::process::{self, Sockets};
 use crate::state::Store;
 
 pub(super) fn create(store: &Store, request: &Create, log: &Log) -> Result<(), Cause> {
+    process::seal::ensure()?;
     let compiled = launch::compile(store, request, true, log)?;
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let console = Console::open(terminal, request.console_socket.as_deref(), false)?.sender;

@@ -11,6 +11,7 @@ use crate::state::{Container, Store};
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> {
+    process::seal::ensure()?;
     let create = &request.create;
     let compiled = launch::compile(store, create, false, log)?;
     if compiled.spec.process.is_none() {

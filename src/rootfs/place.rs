@@ -196,6 +196,7 @@ fn read_link(dir: BorrowedFd, name: &CStr, content: &mut [u8; PATH_MAX]) -> Resu
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::plan::Text;
@@ -242,6 +243,30 @@ mod tests {
     fn a_loop_ends() {
         let (_dir, fd) = made(&[("a", "b"), ("b", "a")], "a/x", Missing::Dir);
         assert_eq!(fd.unwrap_err(), Errno::ELOOP);
+    }
+
+    #[test]
+    fn renames_elsewhere_do_not_disturb() {
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        std::fs::create_dir(elsewhere.path().join("0")).unwrap();
+        let root = std::fs::File::open(dir.path()).unwrap();
+        let place = target("a/b/../../a/b/../../a");
+        let renames = AtomicUsize::new(0);
+        let walked: Result<(), Errno> = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..20_000 {
+                    let name = |n: usize| elsewhere.path().join(n.to_string());
+                    std::fs::rename(name(n), name(n + 1)).unwrap();
+                    renames.store(n + 1, Ordering::Relaxed);
+                }
+            });
+            while renames.load(Ordering::Relaxed) < 20_000 {
+                open(root.as_fd(), &place)?;
+            }
+            Ok(())
+        });
+        walked.unwrap();
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub mod resolve {
     pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT;
 }
 
+/// How often a scoped walk is tried; a machine that mounts and renames all the time lets one through sooner.
+const WALKS: usize = 128;
+
 /// openat2(2); O_CLOEXEC is always added.
 pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> Result<OwnedFd, Errno> {
     // SAFETY: open_how is plain integers, for which all zeroes is a valid value.
@@ -26,11 +29,22 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
     how.flags = u64::from((flags | libc::O_CLOEXEC).cast_unsigned());
     how.mode = u64::from(mode);
     how.resolve = resolve;
-    // SAFETY: path is NUL-terminated, how is a valid open_how of the size passed.
-    let ret = unsafe {
-        libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &raw const how, size_of_val(&how))
+    let open = || {
+        // SAFETY: path is NUL-terminated, how is a valid open_how of the size passed.
+        owned(unsafe {
+            libc::syscall(
+                libc::SYS_openat2,
+                dir.as_raw_fd(),
+                path.as_ptr(),
+                &raw const how,
+                size_of_val(&how),
+            )
+        })
     };
-    owned(ret)
+    // A scoped walk through `..` fails with EAGAIN when anybody on the machine mounts or renames meanwhile.
+    let scoped = resolve & (resolve::BENEATH | resolve::IN_ROOT) != 0;
+    let again = if scoped { WALKS } else { 0 };
+    (0..again).map(|_| open()).find(|opened| !matches!(opened, Err(Errno::EAGAIN))).unwrap_or_else(open)
 }
 
 /// Turns a system call's result into a descriptor that we own.
@@ -81,7 +95,7 @@ pub fn getcwd(path: &mut [u8]) -> Result<usize, Errno> {
 }
 
 /// Descriptor 0.
-// SAFETY: sys/start.rs makes sure that descriptors 0 to 2 are open, and nothing here closes them.
+// SAFETY: Rust's runtime makes sure at start that descriptors 0 to 2 are open, and nothing here closes them.
 pub const STDIN: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
 
 /// Whether a descriptor of this number is open.
