@@ -108,14 +108,14 @@ fn c1_absolute_paths() {
 #[test]
 fn c1_relative_paths() {
     needs!(root, cgroup_v1("pids"));
+    let relative = format!("hull-test-relative-{}/deep", std::process::id());
     let place = || {
-        let container = Container::new()
-            .without_namespace("cgroup")
-            .set("/linux/cgroupsPath", json!("hull-test-relative/deep"));
+        let container =
+            Container::new().without_namespace("cgroup").set("/linux/cgroupsPath", json!(relative));
         container.world()["cgroups"]["pids"].as_str().unwrap().to_owned()
     };
     let first = place();
-    assert!(first.ends_with("hull-test-relative/deep"), "{first}");
+    assert!(first.ends_with(&relative), "{first}");
     assert_eq!(place(), first);
     for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
         let _ = fs::remove_dir(hierarchy.path().join(first.trim_start_matches('/')).parent().unwrap());
