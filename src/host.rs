@@ -6,15 +6,20 @@ use nix::sys::statfs::{FsType, statfs};
 
 use crate::cgroups;
 use crate::plan::HostFacts;
-use crate::sys::cred;
+use crate::sys::{Errno, cred, mount};
 
 /// Looks at the host. Nothing is changed, and nothing that is missing is an error here.
 #[must_use]
 pub fn facts() -> HostFacts {
+    let capabilities = cred::capget().map(|sets| sets.permitted).unwrap_or_default();
+    let is_admin = capabilities & caps::Capability::CAP_SYS_ADMIN.bitmask() != 0;
+    let in_user_ns = in_user_ns();
     HostFacts {
         euid: nix::unistd::geteuid().as_raw(),
-        in_user_ns: in_user_ns(),
-        capabilities: cred::capget().map(|sets| sets.permitted).unwrap_or_default(),
+        egid: nix::unistd::getegid().as_raw(),
+        in_user_ns,
+        foreign_mounts: (in_user_ns || !is_admin) && may_not_clone_mounts(),
+        capabilities,
         cgroups: cgroups::layout::probe(),
         resctrl: resctrl(),
         apparmor: is_there("/sys/kernel/security/apparmor/profiles"),
@@ -27,6 +32,11 @@ pub fn facts() -> HostFacts {
 pub fn in_user_ns() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     !map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
+/// Whether the kernel says so: a copy of a mount is made, and thrown away.
+fn may_not_clone_mounts() -> bool {
+    mount::clone_tree(nix::fcntl::AT_FDCWD, c"/", false).is_err_and(|errno| errno == Errno::EPERM)
 }
 
 /// Where `linux.intelRdt` is carried out; the directory alone says nothing, since every kernel with RDT has it.

@@ -35,7 +35,7 @@ pub fn mounts(plan: &Plan) -> Result<Vec<Mount<'_>>, Error> {
                 if tree.idmap.is_some() {
                     return Err(Error::Idmapped { at: step.at.clone() });
                 }
-                found.push(external(&attach.target, &tree.source));
+                found.push(external(&attach.target, Path::new(&tree.source.to_string())));
             }
             Op::Device(node) => {
                 found.extend(

@@ -1,10 +1,12 @@
 //! The plan of `exec`: one more process in a container that runs already.
 
+use caps::Capability;
 use serde::Serialize;
 
 use super::op::Op;
-use super::process::{self, Filter, Rights};
-use super::{Builder, ChildPlan, Error, HostFacts, Open, Request, SeccompPlan, Text, schedule};
+use super::process::{self, Filter};
+use super::rights::Rights;
+use super::{Builder, ChildPlan, Error, HostFacts, Open, Request, SeccompPlan, Text, namespaces, schedule};
 use crate::spec::{NamespaceKind, Process, Spec};
 
 /// Everything that is done for one further process.
@@ -12,6 +14,8 @@ use crate::spec::{NamespaceKind, Process, Spec};
 pub struct ExecPlan {
     /// What is opened before clone.
     pub open: Vec<Open>,
+    /// Whether the parent joins the container's pid namespace around clone.
+    pub join_pid: bool,
     /// The filter, compiled before clone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp: Option<SeccompPlan>,
@@ -34,12 +38,22 @@ pub fn compile(
 ) -> Result<ExecPlan, Error> {
     let mut out = Builder::default();
     let seccomp = super::seccomp_of(spec, &mut out)?;
+    if namespaces::awaits_oom_score(Some(process), facts) {
+        out.step("", Op::AwaitGo);
+    }
     out.step("", Op::Undumpable);
     let affinity = process.exec_cpu_affinity.clone().unwrap_or_default();
     cpus("process.execCPUAffinity.initial", &affinity.initial, &mut out)?;
     out.step("", Op::JoinCgroups);
     cpus("process.execCPUAffinity.final", &affinity.after, &mut out)?;
-    out.step("", Op::JoinContainer { flags: namespaces(spec) });
+    let flags = spec.linux.namespaces.iter().fold(0, |flags, ns| flags | ns.kind.clone_flag());
+    // Joining a pid namespace takes effect only for children, and CAP_SYS_ADMIN in one's own user namespace.
+    let join_pid = facts.may(Capability::CAP_SYS_ADMIN) && flags & libc::CLONE_NEWPID != 0;
+    let flags = if join_pid { flags & !libc::CLONE_NEWPID } else { flags };
+    out.step("", Op::JoinContainer { flags });
+    if flags & libc::CLONE_NEWPID != 0 {
+        out.step("", Op::Fork { flags: 0 });
+    }
     out.step("", Op::NewSession);
     if !request.no_new_keyring {
         out.step("", Op::NewKeyring { name: Text::new("id", format!("_ses.{}", request.id))? });
@@ -60,7 +74,7 @@ pub fn compile(
     process::last_steps(process, &rights, filter, request.preserve_fds, &mut out)?;
     let child = ChildPlan { steps: out.steps, program: Some(program) };
     let oom_score_adj = process::oom_score_adj(process)?;
-    Ok(ExecPlan { open: out.open, seccomp, oom_score_adj, child, warnings: out.warnings })
+    Ok(ExecPlan { open: out.open, join_pid, seccomp, oom_score_adj, child, warnings: out.warnings })
 }
 
 fn cpus(at: &str, list: &str, out: &mut Builder) -> Result<(), Error> {
@@ -69,10 +83,4 @@ fn cpus(at: &str, list: &str, out: &mut Builder) -> Result<(), Error> {
         out.step(at, Op::Affinity { mask });
     }
     Ok(())
-}
-
-/// The pid namespace is joined by the parent, as it takes effect only for children.
-fn namespaces(spec: &Spec) -> i32 {
-    let kinds = spec.linux.namespaces.iter().map(|ns| ns.kind).filter(|&kind| kind != NamespaceKind::Pid);
-    kinds.fold(0, |flags, kind| flags | kind.clone_flag())
 }

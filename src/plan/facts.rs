@@ -7,8 +7,13 @@ use std::path::PathBuf;
 pub struct HostFacts {
     /// Effective user id of the caller.
     pub euid: u32,
+    /// Effective group id of the caller.
+    pub egid: u32,
     /// Whether the caller runs inside a user namespace other than the host's first.
     pub in_user_ns: bool,
+    /// Whether the mounts that the caller sees belong to a user namespace in which it has no rights, as the host's
+    /// do to an ordinary user: it cannot clone them.
+    pub foreign_mounts: bool,
     /// Capabilities that the caller can hand on, as bits by number.
     pub capabilities: u64,
     /// Where the cgroup hierarchies are.
@@ -19,6 +24,14 @@ pub struct HostFacts {
     pub apparmor: bool,
     /// Whether an SELinux label can be set.
     pub selinux: bool,
+}
+
+impl HostFacts {
+    /// Whether the caller has a capability in its own user namespace.
+    #[must_use]
+    pub fn may(&self, capability: caps::Capability) -> bool {
+        self.capabilities & capability.bitmask() != 0
+    }
 }
 
 /// How cgroups are mounted on this host.

@@ -1,8 +1,9 @@
 //! Id maps of user namespaces (user_namespaces(7)).
 
+use caps::Capability;
 use serde::Serialize;
 
-use super::Error;
+use super::{Error, HostFacts};
 use crate::spec::IdMapping;
 
 /// The kernel takes this many lines since 4.15.
@@ -12,31 +13,132 @@ const MAX_LINES: usize = 340;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IdMaps {
     /// User ids.
-    pub uids: Vec<IdMapping>,
+    pub uids: IdMap,
     /// Group ids.
-    pub gids: Vec<IdMapping>,
+    pub gids: IdMap,
+}
+
+/// One map of a user namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IdMap {
+    /// Of which ids.
+    #[serde(skip)]
+    pub kind: IdKind,
+    /// Its lines.
+    pub lines: Vec<IdMapping>,
+    /// Who writes it.
+    pub writer: MapWriter,
+}
+
+/// Of users or of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdKind {
+    /// Of users.
+    Uid,
+    /// Of groups.
+    Gid,
+}
+
+/// Who may write a map (user_namespaces(7), "Defining user and group ID mappings").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapWriter {
+    /// The runtime: it has the capability, or maps its own id and no other.
+    Runtime,
+    /// The runtime, which gives up setgroups(2) for the right to map its own group (CVE-2014-8989).
+    WithoutGroups,
+    /// newuidmap(1) or newgidmap(1), for ranges that subuid(5) and subgid(5) grant.
+    Tool,
+}
+
+impl IdKind {
+    /// The list's name in config.json.
+    #[must_use]
+    pub fn property(self) -> &'static str {
+        match self {
+            Self::Uid => "uidMappings",
+            Self::Gid => "gidMappings",
+        }
+    }
+
+    /// The map's file in /proc/PID.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Uid => "uid_map",
+            Self::Gid => "gid_map",
+        }
+    }
+
+    /// Where ordinary users find their ranges.
+    #[must_use]
+    pub fn database(self) -> &'static str {
+        match self {
+            Self::Uid => "/etc/subuid",
+            Self::Gid => "/etc/subgid",
+        }
+    }
+
+    /// The program that writes it for an ordinary user.
+    #[must_use]
+    pub fn tool(self) -> &'static str {
+        match self {
+            Self::Uid => "newuidmap",
+            Self::Gid => "newgidmap",
+        }
+    }
 }
 
 impl IdMaps {
     /// Checks the two lists below the JSON path `at`, neither of which may be empty.
     pub fn new(at: &str, uids: &[IdMapping], gids: &[IdMapping]) -> Result<Self, Error> {
         let path = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
-        check(&path("uidMappings"), uids)?;
-        check(&path("gidMappings"), gids)?;
-        Ok(Self { uids: uids.to_vec(), gids: gids.to_vec() })
+        let map = |kind: IdKind, lines: &[IdMapping]| {
+            check(&path(kind.property()), lines)?;
+            Ok(IdMap { kind, lines: lines.to_vec(), writer: MapWriter::Runtime })
+        };
+        Ok(Self { uids: map(IdKind::Uid, uids)?, gids: map(IdKind::Gid, gids)? })
+    }
+
+    /// The same, written as the caller may.
+    #[must_use]
+    pub fn written_by(mut self, facts: &HostFacts) -> Self {
+        self.uids.writer = match facts.may(Capability::CAP_SETUID) || self.uids.is_only(facts.euid) {
+            true => MapWriter::Runtime,
+            false => MapWriter::Tool,
+        };
+        self.gids.writer = match facts.may(Capability::CAP_SETGID) {
+            true => MapWriter::Runtime,
+            false if self.gids.is_only(facts.egid) => MapWriter::WithoutGroups,
+            false => MapWriter::Tool,
+        };
+        self
     }
 
     /// Whether uid 0 and gid 0 exist inside.
     #[must_use]
     pub fn maps_root(&self) -> bool {
-        [&self.uids, &self.gids].into_iter().all(|map| map.iter().any(|line| line.container_id == 0))
+        [&self.uids, &self.gids].into_iter().all(|map| map.contains(0))
     }
 }
 
-/// The text of a uid_map or gid_map file.
-#[must_use]
-pub fn map_text(map: &[IdMapping]) -> String {
-    map.iter().map(|line| format!("{} {} {}\n", line.container_id, line.host_id, line.size)).collect()
+impl IdMap {
+    /// Whether an id exists inside.
+    #[must_use]
+    pub fn contains(&self, id: u32) -> bool {
+        self.lines.iter().any(|line| id.checked_sub(line.container_id).is_some_and(|past| past < line.size))
+    }
+
+    fn is_only(&self, id: u32) -> bool {
+        matches!(self.lines.as_slice(), [line] if (line.host_id, line.size) == (id, 1))
+    }
+
+    /// The text of the map's file.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let lines = self.lines.iter();
+        lines.map(|line| format!("{} {} {}\n", line.container_id, line.host_id, line.size)).collect()
+    }
 }
 
 fn check(at: &str, map: &[IdMapping]) -> Result<(), Error> {

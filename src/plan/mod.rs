@@ -3,6 +3,7 @@
 //! The parent acts on [`ParentPlan`], the container's init walks [`ChildPlan`]; neither looks at the document again.
 
 pub mod cgroup;
+mod cgroup_mounts;
 mod devices;
 mod error;
 mod exec;
@@ -21,6 +22,7 @@ mod op;
 mod options;
 mod print;
 mod process;
+mod rights;
 mod rootfs;
 mod schedule;
 pub mod seccomp;
@@ -38,7 +40,7 @@ pub use error::Error;
 pub use exec::{ExecPlan, compile as compile_exec};
 pub use facts::{CgroupLayout, Hierarchy, HostFacts};
 pub use hooks::{HookPlan, poststart, poststop};
-pub use ids::{IdMaps, map_text};
+pub use ids::{IdKind, IdMap, IdMaps, MapWriter};
 pub use intel_rdt::IntelRdtPlan;
 pub use limits::{Absent, Write};
 pub use mount::{Attach, Attrs, Idmap, NewFs, Open, Param, PropagationChange, Remount, Target, Tree};
@@ -163,6 +165,22 @@ impl Builder {
         self.open.len() - 1
     }
 
+    /// Has init clone the trees, after its first `steps` steps: in a mount namespace of its own it has the rights that
+    /// the runtime lacks, and it still reads directories as the caller does.
+    fn leave_trees_to_init(&mut self, steps: usize) {
+        let slots = self.open.iter_mut().enumerate();
+        let clones: Vec<Step> = slots
+            .filter_map(|(slot, open)| match std::mem::replace(open, Open::ByInit) {
+                Open::Tree(tree) => Some(Step { at: tree.at.clone(), op: Op::CloneTree { slot, tree } }),
+                other => {
+                    *open = other;
+                    None
+                }
+            })
+            .collect();
+        self.steps.splice(steps..steps, clones);
+    }
+
     /// The slot of a namespace that is joined.
     fn joined(&self, wanted: NamespaceKind) -> Option<Slot> {
         self.open.iter().position(|open| matches!(open, Open::Namespace { kind, .. } if *kind == wanted))
@@ -182,10 +200,10 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let net_devices = net_devices::compile(spec)?;
     let seccomp = seccomp_of(spec, &mut out)?;
     let hooks = hooks::compile(&spec.hooks)?;
-    let namespaces = namespaces::compile(spec, &mut out)?;
-    out.step("", Op::JoinCgroups);
+    let namespaces = namespaces::compile(spec, facts, &mut out)?;
     namespaces::after_cgroups(spec, request, &mut out)?;
-    let cx = mounts::Context { spec, bundle: request.bundle, facts, cgroup: &cgroup };
+    let id_maps = namespaces.id_maps.as_ref();
+    let cx = mounts::Context { spec, bundle: request.bundle, facts, id_maps, cgroup: &cgroup };
     rootfs::enter(&cx, &mut out)?;
     mounts::compile(&cx, &mut out)?;
     if let Some(dir) = request.notify_dir {
@@ -199,6 +217,9 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     sysctl::compile(spec, &mut out)?;
     rootfs::finish(spec, &mut out)?;
     let program = process::compile(&cx, request, seccomp.as_ref(), &hooks, &mut out)?;
+    if facts.foreign_mounts {
+        out.leave_trees_to_init(namespaces.steps);
+    }
     let parent = ParentPlan {
         cgroup,
         intel_rdt,

@@ -1,11 +1,12 @@
 //! What the planner says about one mount: data only.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::op::Slot;
-use super::{IdMaps, Text};
+use super::{Error, IdMaps, Text};
 
 /// A place in the container's root filesystem.
 #[derive(Debug, Clone, Serialize)]
@@ -118,6 +119,8 @@ pub struct Remount {
 pub enum Open {
     /// A detached copy of a host tree.
     Tree(Tree),
+    /// Nothing: init clones a tree to it, by [`super::Op::CloneTree`].
+    ByInit,
     /// A namespace file.
     Namespace {
         /// Which kind it must be.
@@ -144,10 +147,10 @@ pub enum Open {
 #[derive(Debug, Clone, Serialize)]
 pub struct Tree {
     /// Path on the host.
-    pub source: std::path::PathBuf,
+    pub source: Text,
     /// Taken when there is nothing at `source`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<std::path::PathBuf>,
+    pub otherwise: Option<Text>,
     /// Whether mounts below come along.
     pub recursive: bool,
     /// Attributes.
@@ -160,6 +163,22 @@ pub struct Tree {
     pub must_be_dir: bool,
     /// JSON path, for messages.
     pub at: String,
+}
+
+impl Tree {
+    /// One mount of the host, as it is.
+    pub(super) fn new(at: &str, source: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            source: Text::new(at, source.as_os_str().as_encoded_bytes())?,
+            otherwise: None,
+            recursive: false,
+            attrs: Attrs::default(),
+            keep_shared: false,
+            idmap: None,
+            must_be_dir: false,
+            at: at.to_owned(),
+        })
+    }
 }
 
 /// An idmapped mount.
@@ -245,22 +264,26 @@ impl fmt::Display for Attrs {
     }
 }
 
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "clone tree {}", self.source)?;
+        if let Some(otherwise) = &self.otherwise {
+            write!(f, " or {otherwise}")?;
+        }
+        write!(f, "{}{}", if self.recursive { " and below" } else { "" }, self.attrs)?;
+        match self.idmap {
+            None => Ok(()),
+            Some(Idmap { user_ns: None, .. }) => f.write_str(" idmapped as the container"),
+            Some(Idmap { user_ns: Some(slot), .. }) => write!(f, " idmapped (slot {slot})"),
+        }
+    }
+}
+
 impl fmt::Display for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tree(tree) => {
-                let deep = if tree.recursive { " and below" } else { "" };
-                write!(f, "clone tree {}", tree.source.display())?;
-                if let Some(otherwise) = &tree.otherwise {
-                    write!(f, " or {}", otherwise.display())?;
-                }
-                write!(f, "{deep}{}", tree.attrs)?;
-                match tree.idmap {
-                    None => Ok(()),
-                    Some(Idmap { user_ns: None, .. }) => f.write_str(" idmapped as the container"),
-                    Some(Idmap { user_ns: Some(slot), .. }) => write!(f, " idmapped (slot {slot})"),
-                }
-            }
+            Self::Tree(tree) => tree.fmt(f),
+            Self::ByInit => f.write_str("left to init"),
             Self::Namespace { kind, path, .. } => {
                 write!(f, "open {} namespace {}", kind.name(), path.display())
             }

@@ -2,10 +2,10 @@
 
 use std::path::{Component, Path};
 
-use super::mount::{Attach, Attrs, Idmap, NewFs, Open, Param, Remount, Target, Tree};
-use super::op::{Op, Slot};
+use super::mount::{Attach, Idmap, NewFs, Open, Param, Remount, Target, Tree};
+use super::op::Op;
 use super::options::Options;
-use super::{Builder, Error, Hierarchy, HostFacts, IdMaps, Text};
+use super::{Builder, Error, HostFacts, IdMaps, Text, cgroup_mounts};
 use crate::spec::{Linux, Mount, NamespaceKind, Spec};
 
 /// Files of a container's /proc that may be covered, as lxcfs does; covering others would hide the truth from
@@ -29,6 +29,8 @@ pub(super) struct Context<'a> {
     pub spec: &'a Spec,
     pub bundle: &'a Path,
     pub facts: &'a HostFacts,
+    /// Maps of the new user namespace.
+    pub id_maps: Option<&'a IdMaps>,
     /// Directories of the container's own v1 cgroups, by hierarchy, for mounts of type cgroup without a namespace.
     pub cgroup: &'a super::CgroupPlan,
 }
@@ -38,7 +40,7 @@ impl Context<'_> {
         &self.spec.linux
     }
 
-    fn has_namespace(&self, kind: NamespaceKind) -> bool {
+    pub fn has_namespace(&self, kind: NamespaceKind) -> bool {
         self.linux().namespaces.iter().any(|ns| ns.kind == kind)
     }
 }
@@ -64,7 +66,7 @@ fn one(cx: &Context, at: &str, mount: &Mount, out: &mut Builder) -> Result<(), E
     }
     match (kind, options.bind) {
         (Some("bind"), _) | (_, Some(_)) => bind(cx, at, mount, target, options, out),
-        (Some("cgroup" | "cgroup2"), _) => cgroup(cx, at, mount, target, options, out),
+        (Some("cgroup" | "cgroup2"), _) => cgroup_mounts::compile(cx, at, mount, target, options, out),
         (Some(fs), _) => new_fs(cx, at, fs, mount, target, options, out),
         (None, _) => Err(Error::new(format!("{at}.type"), "is missing")
             .hint("name a filesystem type, or add the option \"bind\" or \"rbind\"")),
@@ -133,18 +135,15 @@ fn bind(
     }
     let idmap = idmap(cx, at, mount, options.idmap, out)?;
     let must_be_proc = target.path.to_bytes() == b"proc";
-    let source = cx.bundle.join(source);
-    let slot = out.open(Open::Tree(Tree {
-        source: source.clone(),
-        otherwise: None,
+    let tree = Tree {
         recursive: options.bind.unwrap_or(false),
         attrs: options.attrs,
         keep_shared: stays_shared(cx, &options),
         idmap,
-        must_be_dir: false,
-        at: at.to_owned(),
-    }));
-    let source = source.display().to_string();
+        ..Tree::new(at, &cx.bundle.join(source))?
+    };
+    let source = tree.source.to_string();
+    let slot = out.open(Open::Tree(tree));
     let propagation = options.propagation;
     out.step(at, Op::Attach(Attach { slot, source, target, propagation, must_be_proc }));
     Ok(())
@@ -171,6 +170,10 @@ fn idmap(
         return Err(Error::new(format!("{at}.{missing}"), "is missing")
             .hint("an idmapped mount needs both mappings, or none"));
     }
+    if cx.facts.foreign_mounts && (asked.is_some() || !uids.is_empty()) {
+        return Err(Error::new(at, "an idmapped mount needs rights over the filesystem that it shows")
+            .hint("leave the mapping out, or let root make the container"));
+    }
     let recursive = asked.unwrap_or(false);
     if uids.is_empty() {
         let Some(recursive) = asked else { return Ok(None) };
@@ -186,7 +189,7 @@ fn idmap(
     Ok(Some(Idmap { user_ns, recursive }))
 }
 
-fn new_fs(
+pub(super) fn new_fs(
     cx: &Context,
     at: &str,
     fs: &str,
@@ -208,6 +211,7 @@ fn new_fs(
         return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs only")
             .hint("remove it, or write the type \"tmpfs\""));
     }
+    check_ids(cx, at, &options.data)?;
     let mut params = superblock(&options);
     // One superblock serves all mounts of these types in a namespace, so read-only belongs to the mount alone there.
     let shared_superblock = matches!(fs, "sysfs" | "proc" | "mqueue");
@@ -233,6 +237,28 @@ fn new_fs(
     Ok(())
 }
 
+/// `uid` and `gid` are ids of the container's user namespace, and exist there only if they are mapped.
+fn check_ids(cx: &Context, at: &str, data: &[Param]) -> Result<(), Error> {
+    let Some(maps) = cx.id_maps else { return Ok(()) };
+    for param in data {
+        let Param::Pair(key, value) = param else { continue };
+        let map = match key.to_bytes() {
+            b"uid" => &maps.uids,
+            b"gid" => &maps.gids,
+            _ => continue,
+        };
+        if value.to_string().parse().is_ok_and(|id| !map.contains(id)) {
+            let property = map.kind.property();
+            return Err(Error::new(
+                format!("{at}.options"),
+                format!("{param} is not mapped in linux.{property}"),
+            )
+            .hint("map the id, or remove the option"));
+        }
+    }
+    Ok(())
+}
+
 /// The parameters of a new filesystem, common ones first.
 fn superblock(options: &Options) -> Vec<Param> {
     let common = options.superblock.iter().filter_map(|name| Text::new("", *name).ok()).map(Param::Flag);
@@ -251,149 +277,4 @@ fn add_label(cx: &Context, at: &str, fs: &str, params: &mut Vec<Param>) -> Resul
         params.push(Param::Pair(Text::from(c"context"), Text::new(at, label)?));
     }
     Ok(())
-}
-
-/// A mount of type cgroup: on v2 one filesystem, on v1 a tmpfs with a mount for each hierarchy.
-fn cgroup(
-    cx: &Context,
-    at: &str,
-    mount: &Mount,
-    target: Target,
-    options: Options,
-    out: &mut Builder,
-) -> Result<(), Error> {
-    let namespaced = cx.has_namespace(NamespaceKind::Cgroup);
-    if cx.facts.cgroups.is_v2() || mount.kind.as_deref() == Some("cgroup2") {
-        if namespaced {
-            return new_fs(cx, at, "cgroup2", &Mount { kind: None, ..mount.clone() }, target, options, out);
-        }
-        if let Some((path, hierarchy)) = cx.cgroup.v2_path().zip(cx.facts.cgroups.v2.as_ref()) {
-            let slot = cgroup_tree(cx, at, path, hierarchy, options.attrs, out);
-            let propagation = options.propagation;
-            out.step(
-                at,
-                Op::Attach(Attach {
-                    slot,
-                    source: path.display().to_string(),
-                    target,
-                    propagation,
-                    must_be_proc: false,
-                }),
-            );
-            return Ok(());
-        }
-        return Err(Error::new(format!("{at}.type"), "this host has no cgroup v2 hierarchy to mount")
-            .hint("write the type \"cgroup\", which shows what the host has"));
-    }
-    cgroup_v1(cx, at, target, &options, namespaced, out)
-}
-
-fn cgroup_v1(
-    cx: &Context,
-    at: &str,
-    target: Target,
-    options: &Options,
-    namespaced: bool,
-    out: &mut Builder,
-) -> Result<(), Error> {
-    let base = target.path.to_string_lossy().into_owned();
-    let readonly = options.attrs.set & libc::MOUNT_ATTR_RDONLY;
-    let tmpfs = NewFs {
-        fs: Text::from(c"tmpfs"),
-        source: Text::from(c"tmpfs"),
-        params: vec![Param::Pair(Text::from(c"mode"), Text::from(c"755"))],
-        attrs: Attrs { set: options.attrs.set & !libc::MOUNT_ATTR_RDONLY, ..options.attrs },
-        target: target.clone(),
-        propagation: Vec::new(),
-        copy_up: false,
-        inherit_mode: false,
-        keep_proc: false,
-        idmap: None,
-    };
-    out.step(at, Op::NewFs(tmpfs));
-    for (index, hierarchy) in cx.facts.cgroups.v1.iter().enumerate() {
-        let Some(name) = hierarchy.mount.file_name().and_then(|name| name.to_str()) else { continue };
-        let place = self::target(at, Path::new(&format!("{base}/{name}")))?;
-        if namespaced {
-            out.step(at, Op::NewFs(v1_hierarchy(at, &hierarchy.controllers, place, options)?));
-        } else if let Some(path) = cx.cgroup.v1_path(index) {
-            let slot = cgroup_tree(cx, at, path, hierarchy, options.attrs, out);
-            let source = path.display().to_string();
-            out.step(
-                at,
-                Op::Attach(Attach {
-                    slot,
-                    source,
-                    target: place,
-                    propagation: Vec::new(),
-                    must_be_proc: false,
-                }),
-            );
-        }
-        for controller in
-            hierarchy.controllers.iter().filter(|c| c.as_str() != name && !c.starts_with("name="))
-        {
-            let path = self::target(at, Path::new(&format!("{base}/{controller}")))?;
-            out.step(at, Op::Symlink { path, to: Text::new(at, name)?, replace: false });
-        }
-    }
-    if readonly != 0 || !options.propagation.is_empty() {
-        let attrs = Attrs { set: readonly, ..Attrs::default() };
-        out.step(
-            at,
-            Op::Remount(Remount {
-                target,
-                attrs,
-                params: Vec::new(),
-                propagation: options.propagation.clone(),
-            }),
-        );
-    }
-    Ok(())
-}
-
-fn v1_hierarchy(at: &str, controllers: &[String], target: Target, options: &Options) -> Result<NewFs, Error> {
-    let mut params = Vec::new();
-    for controller in controllers {
-        let Some((key, name)) = controller.split_once('=') else {
-            params.push(Param::Flag(Text::new(at, controller.as_str())?));
-            continue;
-        };
-        params.push(Param::Flag(Text::from(c"none")));
-        params.push(Param::Pair(Text::new(at, key)?, Text::new(at, name)?));
-    }
-    Ok(NewFs {
-        fs: Text::from(c"cgroup"),
-        source: Text::from(c"cgroup"),
-        params,
-        attrs: options.attrs,
-        target,
-        propagation: Vec::new(),
-        copy_up: false,
-        inherit_mode: false,
-        keep_proc: false,
-        idmap: None,
-    })
-}
-
-/// A cgroup of ours. One that may not be made leaves the process in the caller's, which is shown instead.
-fn cgroup_tree(
-    cx: &Context,
-    at: &str,
-    path: &Path,
-    hierarchy: &Hierarchy,
-    attrs: Attrs,
-    out: &mut Builder,
-) -> Slot {
-    let callers = || hierarchy.mount.join(hierarchy.own.trim_start_matches('/'));
-    out.open(Open::Tree(Tree {
-        source: path.to_owned(),
-        otherwise: cx.cgroup.dispensable.then(callers),
-        recursive: false,
-        attrs,
-        keep_shared: false,
-        idmap: None,
-        must_be_dir: true,
-        at: at.to_owned(),
-    }))
 }

@@ -1,7 +1,9 @@
 //! `linux.namespaces` and what depends on them: id maps, clock offsets, names.
 
-use super::{Builder, Error, IdMaps, Op, Open, Request, Slot, Text};
-use crate::spec::{NamespaceKind, Spec};
+use caps::Capability;
+
+use super::{Builder, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text};
+use crate::spec::{NamespaceKind, Process, Spec};
 
 /// What the parent must know about the namespaces.
 pub(super) struct Namespaces {
@@ -9,10 +11,13 @@ pub(super) struct Namespaces {
     pub created: Vec<NamespaceKind>,
     pub join_pid: Option<Slot>,
     pub id_maps: Option<IdMaps>,
+    /// How many steps it takes until init is in all of them, but still is who the caller is.
+    pub steps: usize,
 }
 
 /// Kinds made by clone3; a cgroup namespace must be rooted where the process ends up, and a time namespace is
-/// entered only after its offsets are written, so init makes those two itself.
+/// entered only after its offsets are written, so init makes those two itself. Of an IPC namespace in a user namespace
+/// see [`compile`].
 const BY_CLONE: [NamespaceKind; 6] = [
     NamespaceKind::User,
     NamespaceKind::Pid,
@@ -23,49 +28,76 @@ const BY_CLONE: [NamespaceKind; 6] = [
 ];
 
 /// Checks the list and plans the joins; new cgroup namespaces come later.
-pub(super) fn compile(spec: &Spec, out: &mut Builder) -> Result<Namespaces, Error> {
+///
+/// The root of /dev/mqueue belongs to whoever made the IPC namespace, for which clone3 takes the caller. So in a user
+/// namespace init makes it, once it is root there.
+pub(super) fn compile(spec: &Spec, facts: &HostFacts, out: &mut Builder) -> Result<Namespaces, Error> {
     check(spec)?;
     let linux = &spec.linux;
     let joined = |kind| linux.namespaces.iter().position(|ns| ns.kind == kind && ns.path.is_some());
     let is_new = |kind| linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.is_none());
     let id_maps = if is_new(NamespaceKind::User) {
-        Some(IdMaps::new("linux", &linux.uid_mappings, &linux.gid_mappings)?)
+        Some(IdMaps::new("linux", &linux.uid_mappings, &linux.gid_mappings)?.written_by(facts))
     } else {
         None
     };
-    if id_maps.is_some() {
+    // Without privilege, the files of our process are ours to write only until it becomes undumpable.
+    if id_maps.is_some() || awaits_oom_score(spec.process.as_ref(), facts) {
         out.step("", Op::AwaitGo);
     }
+    if id_maps.is_none() {
+        out.step("", Op::Undumpable);
+    }
     let mut join_pid = None;
+    let mut forks = false;
     for kind in NamespaceKind::ALL {
         let Some(index) = joined(kind) else { continue };
         let Some(path) = linux.namespaces[index].path.clone() else { continue };
         let at = format!("linux.namespaces[{index}].path");
         let slot = out.open(Open::Namespace { kind, path, at: at.clone() });
-        if kind == NamespaceKind::Pid {
+        if kind == NamespaceKind::Pid && facts.may(Capability::CAP_SYS_ADMIN) {
             join_pid = Some(slot);
         } else {
             out.step(&at, Op::JoinNamespace { kind, slot });
+            forks |= kind == NamespaceKind::Pid;
         }
     }
-    let mut created: Vec<_> = BY_CLONE.into_iter().filter(|&kind| is_new(kind)).collect();
-    if joined(NamespaceKind::User).is_some() && !created.is_empty() {
+    let in_user_ns = id_maps.is_some() || joined(NamespaceKind::User).is_some();
+    let becomes_root = in_user_ns && id_maps.as_ref().is_none_or(IdMaps::maps_root);
+    let ipc_later = becomes_root && is_new(NamespaceKind::Ipc);
+    let by_clone = |kind: &NamespaceKind| is_new(*kind) && !(ipc_later && *kind == NamespaceKind::Ipc);
+    let mut created: Vec<_> = BY_CLONE.into_iter().filter(by_clone).collect();
+    let mut forked = Vec::new();
+    if joined(NamespaceKind::User).is_some() {
         // They must belong to the joined user namespace, so they cannot be made before it is joined.
-        let flags =
-            created.iter().fold(0, |flags, kind| flags | u64::from(kind.clone_flag().cast_unsigned()));
-        out.step("linux.namespaces", Op::Fork { flags });
-        created.clear();
+        forked = std::mem::take(&mut created);
     }
+    if forks || !forked.is_empty() {
+        let flags = forked.iter().fold(0, |flags, kind| flags | u64::from(kind.clone_flag().cast_unsigned()));
+        out.step("linux.namespaces", Op::Fork { flags });
+    }
+    let steps = out.steps.len();
     if is_new(NamespaceKind::Time) {
         out.step("linux.timeOffsets", Op::NewTimeNamespace { offsets: time_offsets(spec)? });
     }
-    let maps_root = id_maps.as_ref().is_none_or(IdMaps::maps_root);
-    if (id_maps.is_some() || joined(NamespaceKind::User).is_some()) && maps_root {
+    // Without privilege, only a process of the caller's own may be moved on v1.
+    out.step("", Op::JoinCgroups);
+    if becomes_root {
         out.step("linux.uidMappings", Op::BecomeRoot { drop_groups: true });
     }
-    // Only now: until its ids are mapped, the files of our process belong to whoever maps them.
-    out.step("", Op::Undumpable);
-    Ok(Namespaces { created, join_pid, id_maps })
+    if ipc_later {
+        out.step("linux.namespaces", Op::NewIpcNamespace);
+    }
+    if id_maps.is_some() {
+        // Only now: until its ids are mapped, the files of our process belong to whoever maps them.
+        out.step("", Op::Undumpable);
+    }
+    Ok(Namespaces { created, join_pid, id_maps, steps })
+}
+
+/// Whether the runtime must write the OOM score before init goes on.
+pub(super) fn awaits_oom_score(process: Option<&Process>, facts: &HostFacts) -> bool {
+    !facts.may(Capability::CAP_SYS_ADMIN) && process.is_some_and(|process| process.oom_score_adj.is_some())
 }
 
 fn check(spec: &Spec) -> Result<(), Error> {

@@ -19,16 +19,8 @@ pub const NOTIFY_DIR: &str = "/run/notify";
 /// Mounts `dir` where the variable points.
 pub(super) fn mount(dir: &Path, out: &mut Builder) -> Result<(), Error> {
     let no_use = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
-    let slot = out.open(Open::Tree(Tree {
-        source: dir.to_owned(),
-        otherwise: None,
-        recursive: false,
-        attrs: Attrs { set: libc::MOUNT_ATTR_RDONLY | no_use, ..Attrs::default() },
-        keep_shared: false,
-        idmap: None,
-        must_be_dir: true,
-        at: AT.to_owned(),
-    }));
+    let attrs = Attrs { set: libc::MOUNT_ATTR_RDONLY | no_use, ..Attrs::default() };
+    let slot = out.open(Open::Tree(Tree { attrs, must_be_dir: true, ..Tree::new(AT, dir)? }));
     let (source, target) = (dir.display().to_string(), target(AT, Path::new(NOTIFY_DIR))?);
     let attach = Attach { slot, source, target, propagation: Vec::new(), must_be_proc: false };
     out.step(AT, Op::Attach(attach));

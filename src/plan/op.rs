@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::mount::{Attach, NewFs, PropagationChange, Remount, Target};
+use super::mount::{Attach, NewFs, PropagationChange, Remount, Target, Tree};
 use super::{HookPlan, Text};
 use crate::spec::NamespaceKind;
 use crate::sys::cred::CapSets;
@@ -50,7 +50,8 @@ pub enum Op {
         /// Lines for /proc/self/timens_offsets.
         offsets: Text,
     },
-    /// Makes a process of the container's own pid namespace after its user namespace was joined.
+    /// Goes on in a sibling: in new namespaces that must belong to a joined user namespace, or in a joined pid
+    /// namespace, which only children enter.
     Fork {
         /// CLONE_NEW* bits.
         flags: u64,
@@ -59,6 +60,15 @@ pub enum Op {
     BecomeRoot {
         /// Whether setgroups(2) is allowed there.
         drop_groups: bool,
+    },
+    /// Makes an IPC namespace that belongs to who we are now.
+    NewIpcNamespace,
+    /// Clones a host tree, where the parent may not.
+    CloneTree {
+        /// Where it goes.
+        slot: Slot,
+        /// What.
+        tree: Tree,
     },
     /// Joins the v1 cgroups by writing to their `tasks` files, which is cheap only while we are single-threaded.
     JoinCgroups,

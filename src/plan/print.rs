@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{ChildPlan, DeviceNode, DevicePolicy, ExecPlan, Op, Open, ParentPlan, Plan, map_text};
+use super::{ChildPlan, DeviceNode, DevicePolicy, ExecPlan, IdMaps, MapWriter, Op, Open, ParentPlan, Plan};
 use crate::spec::NamespaceKind;
 
 impl fmt::Display for Plan {
@@ -24,7 +24,11 @@ impl fmt::Display for ExecPlan {
         if let Some(seccomp) = &self.seccomp {
             writeln!(f, "  seccomp: {seccomp}")?;
         }
-        writeln!(f, "  clone into the container's pid namespace")?;
+        f.write_str(if self.join_pid {
+            "  clone into the container's pid namespace\n"
+        } else {
+            "  clone\n"
+        })?;
         oom_score_adj(self.oom_score_adj, f)?;
         writeln!(f, "process:")?;
         self.child.fmt(f)
@@ -65,8 +69,7 @@ impl fmt::Display for ParentPlan {
         }
         oom_score_adj(self.oom_score_adj, f)?;
         if let Some(maps) = &self.id_maps {
-            writeln!(f, "  write uid_map {:?}", map_text(&maps.uids))?;
-            writeln!(f, "  write gid_map {:?}", map_text(&maps.gids))?;
+            maps.fmt(f)?;
         }
         for device in &self.net_devices {
             writeln!(f, "  move interface {} in as {}", device.host, device.inside)?;
@@ -76,6 +79,21 @@ impl fmt::Display for ParentPlan {
         }
         for hook in &self.poststart {
             writeln!(f, "  poststart hook {}", hook.path)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for IdMaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for map in [&self.uids, &self.gids] {
+            match map.writer {
+                MapWriter::Runtime => writeln!(f, "  write {} {:?}", map.kind.file(), map.text())?,
+                MapWriter::WithoutGroups => {
+                    writeln!(f, "  deny setgroups, write {} {:?}", map.kind.file(), map.text())?;
+                }
+                MapWriter::Tool => writeln!(f, "  {} {:?}", map.kind.tool(), map.text())?,
+            }
         }
         Ok(())
     }
@@ -125,8 +143,11 @@ impl fmt::Display for Op {
             Self::NewTimeNamespace { offsets } => {
                 write!(f, "new time namespace, offsets {:?}", offsets.to_string())
             }
+            Self::Fork { flags: 0 } => f.write_str("fork"),
             Self::Fork { flags } => write!(f, "fork into new namespaces:{}", kinds(*flags)),
             Self::BecomeRoot { .. } => f.write_str("become root of the user namespace"),
+            Self::NewIpcNamespace => f.write_str("new ipc namespace"),
+            Self::CloneTree { slot, tree } => write!(f, "{tree} (slot {slot})"),
             Self::JoinCgroups => f.write_str("join v1 cgroups"),
             Self::NewCgroupNamespace => f.write_str("new cgroup namespace"),
             Self::NewSession => f.write_str("new session"),

@@ -1,16 +1,14 @@
 //! `process`: identity, rights and limits of the program, and the order in which init gives them to itself.
 
-use std::str::FromStr;
-
 use serde::Serialize;
 
 use super::hooks::HookPlans;
 use super::mounts::{Context, target};
 use super::op::{Console, Identity, Op, RlimitPlan};
-use super::{Builder, Error, HostFacts, Open, Request, SeccompPlan, Target, Text};
+use super::rights::Rights;
+use super::{Builder, Error, HostFacts, IdMaps, MapWriter, Open, Request, SeccompPlan, Target, Text};
 use super::{notify, schedule};
-use crate::spec::{Capabilities, NamespaceKind, Process, Rlimit, RlimitKind, User};
-use crate::sys::cred::CapSets;
+use crate::spec::{NamespaceKind, Process, Rlimit, RlimitKind, User};
 
 /// The program to execute.
 #[derive(Debug, Clone, Serialize)]
@@ -62,6 +60,7 @@ pub(super) fn compile(
     let mut extra_env = request.extra_env.clone();
     extra_env.extend(request.notify_dir.map(|_| notify::VARIABLE.to_owned()));
     let program = program(process, &extra_env)?;
+    cx.id_maps.map_or(Ok(()), |maps| check_mapped(&process.user, maps))?;
     labels(process, cx.facts, out)?;
     schedule::compile(cx.spec, process, out)?;
     let own_user_ns = cx.spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::User);
@@ -248,78 +247,25 @@ fn identity(user: &User) -> Result<Identity, Error> {
     })
 }
 
-/// The five capability sets, as bits.
-pub(super) struct Rights {
-    grantable: u64,
-    bounding: u64,
-    pub sets: CapSets,
-    ambient: Vec<u8>,
-}
-
-impl Rights {
-    /// Unknown and ungrantable names are warnings (config.md, "Capabilities").
-    pub fn new(process: &Process, facts: &HostFacts, own_user_ns: bool, out: &mut Builder) -> Self {
-        let absent = Capabilities::default();
-        let wanted = process.capabilities.as_ref().unwrap_or(&absent);
-        let grantable = if own_user_ns { u64::MAX } else { facts.capabilities };
-        let mut set = |name: &str, list: &[String]| {
-            let mut bits = 0;
-            for (index, word) in list.iter().enumerate() {
-                let at = format!("process.capabilities.{name}[{index}]");
-                match caps::Capability::from_str(word) {
-                    Err(_) => out.warn(format!("{at}: unknown capability {word:?} is ignored")),
-                    Ok(cap) if cap.bitmask() & grantable == 0 => {
-                        out.warn(format!("{at}: {word} is ignored: the runtime does not have it itself"));
-                    }
-                    Ok(cap) => bits |= cap.bitmask(),
-                }
-            }
-            bits
-        };
-        let bounding = set("bounding", &wanted.bounding);
-        let permitted = set("permitted", &wanted.permitted);
-        let effective = set("effective", &wanted.effective);
-        let inheritable = set("inheritable", &wanted.inheritable);
-        let ambient = set("ambient", &wanted.ambient);
-        if effective & !permitted != 0 {
-            out.warn("process.capabilities.effective: what is not permitted is ignored");
-        }
-        if ambient & !(permitted & inheritable) != 0 {
-            out.warn("process.capabilities.ambient: what is not both permitted and inheritable is ignored");
-        }
-        Self {
-            grantable,
-            bounding,
-            sets: CapSets { effective: effective & permitted, permitted, inheritable },
-            ambient: bits(ambient & permitted & inheritable).collect(),
+/// Ids of the program exist only if they are mapped, and groups can be set only where that was not given up.
+fn check_mapped(user: &User, maps: &IdMaps) -> Result<(), Error> {
+    if maps.gids.writer == MapWriter::WithoutGroups && !user.additional_gids.is_empty() {
+        let why = "setgroups(2) is denied to a user who maps no group but their own";
+        return Err(Error::new("process.user.additionalGids", why)
+            .hint("remove the list, or map ranges of /etc/subgid in linux.gidMappings"));
+    }
+    let groups = user.additional_gids.iter().enumerate();
+    let groups = groups.map(|(index, &gid)| (format!("additionalGids[{index}]"), gid, &maps.gids));
+    let ids = [("uid".to_owned(), user.uid, &maps.uids), ("gid".to_owned(), user.gid, &maps.gids)];
+    for (name, id, map) in ids.into_iter().chain(groups) {
+        if !map.contains(id) {
+            let why = format!("{id} is not mapped in linux.{}", map.kind.property());
+            return Err(
+                Error::new(format!("process.user.{name}"), why).hint("choose a mapped id, or map this one")
+            );
         }
     }
-
-    fn dropped(&self) -> Vec<u8> {
-        bits(!self.bounding & ((1 << LAST_CAPABILITY) | ((1 << LAST_CAPABILITY) - 1))).collect()
-    }
-
-    /// The final sets plus what the last steps need: loading a filter without no_new_privs takes CAP_SYS_ADMIN,
-    /// raising a limit takes CAP_SYS_RESOURCE.
-    fn until_exec(&self, process: &Process, filter: Filter) -> CapSets {
-        let mut keep = 0;
-        if matches!(filter, Filter::BeforeCaps) || (filter == Filter::Early && !process.no_new_privileges) {
-            keep |= caps::Capability::CAP_SYS_ADMIN.bitmask();
-        }
-        if !process.rlimits.is_empty() {
-            keep |= caps::Capability::CAP_SYS_RESOURCE.bitmask();
-        }
-        keep &= self.grantable;
-        let CapSets { effective, permitted, inheritable } = self.sets;
-        CapSets { effective: effective | keep, permitted: permitted | keep, inheritable }
-    }
-}
-
-/// CAP_CHECKPOINT_RESTORE (kernel 5.9).
-const LAST_CAPABILITY: u32 = 40;
-
-fn bits(set: u64) -> impl Iterator<Item = u8> {
-    (0..64).filter(move |bit| set & (1 << bit) != 0)
+    Ok(())
 }
 
 pub(super) fn labels(process: &Process, facts: &HostFacts, out: &mut Builder) -> Result<(), Error> {

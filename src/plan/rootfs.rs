@@ -1,8 +1,8 @@
 //! The root filesystem around the mounts: entering it, device nodes, pivot, read-only and masked paths.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::mount::{Attrs, Open, PropagationChange, Tree};
+use super::mount::{Open, PropagationChange, Tree};
 use super::mounts::{Context, target};
 use super::op::{DeviceNode, Op};
 use super::{Builder, Error, Request, Target, Text};
@@ -29,33 +29,14 @@ pub(super) fn enter(cx: &Context, out: &mut Builder) -> Result<(), Error> {
         return Err(Error::new("root.path", "is empty").hint("name the root filesystem"));
     }
     out.step("", Op::IsolateMounts);
-    let slot = out.open(Open::Tree(Tree {
-        recursive: true,
-        must_be_dir: true,
-        ..tree("root.path", cx.bundle.join(&root.path))
-    }));
+    let tree = Tree::new("root.path", &cx.bundle.join(&root.path))?;
     let hooks = &cx.spec.hooks;
     let seen_by_hooks =
         [&hooks.prestart, &hooks.create_runtime, &hooks.create_container].iter().any(|list| !list.is_empty());
-    let source = cx.bundle.join(&root.path);
-    let path =
-        seen_by_hooks.then(|| Text::new("root.path", source.as_os_str().as_encoded_bytes())).transpose()?;
+    let path = seen_by_hooks.then(|| tree.source.clone());
+    let slot = out.open(Open::Tree(Tree { recursive: true, must_be_dir: true, ..tree }));
     out.step("root.path", Op::EnterRoot { slot, path });
     Ok(())
-}
-
-/// One mount of the host, as it is.
-fn tree(at: &str, source: PathBuf) -> Tree {
-    Tree {
-        source,
-        otherwise: None,
-        recursive: false,
-        attrs: Attrs::default(),
-        keep_shared: false,
-        idmap: None,
-        must_be_dir: false,
-        at: at.to_owned(),
-    }
 }
 
 /// Default and listed devices, and the links in /dev. A /dev bound from the host is left alone.
@@ -178,7 +159,7 @@ fn masks(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         return Ok(());
     }
     // Taken on the host: an image's own could be anything (CVE-2025-31133).
-    let null = out.open(Open::Tree(tree("linux.maskedPaths", Path::new("/dev/null").to_owned())));
+    let null = out.open(Open::Tree(Tree::new("linux.maskedPaths", Path::new("/dev/null"))?));
     for (index, path) in spec.linux.masked_paths.iter().enumerate() {
         let at = format!("linux.maskedPaths[{index}]");
         out.step(&at, Op::Mask { path: place(&at, path)?, null });

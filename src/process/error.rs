@@ -1,7 +1,7 @@
 //! Why a process could not be made, and what to do about it.
 
 use super::hooks::Outcome;
-use crate::plan::Op;
+use crate::plan::{IdKind, Op};
 use crate::sys::clone::Exit;
 use crate::sys::{self, Errno};
 use crate::{cgroups, seccomp};
@@ -29,6 +29,32 @@ pub enum Error {
         at: String,
         /// Why it failed.
         cause: sys::Error,
+    },
+    /// The first process cannot be made.
+    #[error("clone into {}: {cause}", if namespaces.is_empty() { "the container" } else { namespaces })]
+    Clone {
+        /// The new namespaces, by name.
+        namespaces: String,
+        /// Whether one of them is a user namespace.
+        user_ns: bool,
+        /// Why not.
+        cause: sys::Error,
+    },
+    /// The program that writes an id map is not there.
+    #[error("linux.{}: {}: not found in $PATH", kind.property(), kind.tool())]
+    NoMapTool {
+        /// Whose ids.
+        kind: IdKind,
+    },
+    /// The program that writes an id map did not.
+    #[error("linux.{}: {} refuses {lines:?}: {}", kind.property(), kind.tool(), said.trim())]
+    MapTool {
+        /// Whose ids.
+        kind: IdKind,
+        /// The map.
+        lines: String,
+        /// What the program said.
+        said: String,
     },
     /// A step of init.
     #[error("{}{doing}: {}{}", prefix(at), explain(*errno), said_suffix(said))]
@@ -115,6 +141,16 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::Open { cause, at, .. } => hint_open(at, cause.errno).to_owned(),
+            Self::Clone { user_ns, cause, .. } => hint_clone(cause.errno, *user_ns).to_owned(),
+            Self::NoMapTool { kind } => format!(
+                "install the package uidmap (shadow-utils), or give linux.{} one line that maps your own id alone",
+                kind.property()
+            ),
+            Self::MapTool { kind, .. } => format!(
+                "the ranges must be yours in {}; {} needs its set-user-ID bit, and a caller without no_new_privs",
+                kind.database(),
+                kind.tool()
+            ),
             Self::NetDevice { cause, .. } => hint_net_device(cause.errno).to_owned(),
             Self::Step { op, errno, .. } => hint_step(op, *errno).to_owned(),
             Self::Program { errno, .. } => match errno {
@@ -160,6 +196,30 @@ fn hint_open(at: &str, errno: Errno) -> &'static str {
     }
 }
 
+fn hint_clone(errno: Errno, user_ns: bool) -> &'static str {
+    match errno {
+        Errno::EPERM if user_ns => {
+            "user namespaces are denied here: by a sysctl (kernel.unprivileged_userns_clone, \
+             kernel.apparmor_restrict_unprivileged_userns), or by the seccomp filter of a container around us"
+        }
+        Errno::EPERM => {
+            "without CAP_SYS_ADMIN the container needs a user namespace: see what `hull spec --rootless` writes"
+        }
+        Errno::ENOSPC | Errno::EUSERS => {
+            "the limit of namespaces is reached: see /proc/sys/user/, and namespaces(7) on nesting"
+        }
+        Errno::EACCES => {
+            "the cgroup is delegated to the caller, who is not in the delegated part of the tree: \
+             call from a cgroup inside, as systemd-run --user --scope makes one"
+        }
+        Errno::EBUSY => {
+            "the cgroup hands controllers down, so it takes no processes: choose another cgroupsPath"
+        }
+        Errno::ENOSYS => "hull needs clone3(2): Linux 5.14, and no filter around us that hides it",
+        _ => "",
+    }
+}
+
 fn hint_net_device(errno: Errno) -> &'static str {
     match errno {
         Errno::ENODEV => "the runtime's network namespace has no interface of that name",
@@ -174,16 +234,16 @@ fn hint_net_device(errno: Errno) -> &'static str {
 /// Hints by operation and errno.
 fn hint_step(op: &Op, errno: Errno) -> &'static str {
     match (op, errno) {
+        (Op::JoinContainer { .. }, Errno::EPERM) => {
+            "the container is another user's, or waits for start: until then it hides from unprivileged callers"
+        }
+        (Op::CloneTree { tree, .. }, errno) => hint_open(&tree.at, errno),
         (Op::NewFs(_), Errno::EINVAL) => {
             "an option that this filesystem does not know, or a value that it refuses"
         }
         (Op::NewFs(_), Errno::ENODEV) => "this kernel does not have that filesystem",
-        (Op::NewFs(new), Errno::EPERM) if new.fs.to_bytes() == b"sysfs" => {
-            "sysfs needs a network namespace of the container's own: bind /sys instead"
-        }
-        (Op::NewFs(_) | Op::Attach(_), Errno::EPERM) => {
-            "a mount over /proc is refused unless it is one of the files that may be covered"
-        }
+        (Op::NewFs(new), Errno::EPERM) => hint_denied(new.fs.to_bytes()),
+        (Op::Attach(_), Errno::EPERM) => OVER_PROC,
         (Op::NewFs(_) | Op::Attach(_), Errno::ELOOP) => "the target is a symbolic link where none is allowed",
         (Op::Attach(_) | Op::NewFs(_), Errno::ENOTDIR) => "a directory goes on a directory, a file on a file",
         (Op::Device(_), Errno::EEXIST) => "something else is at that place in the root filesystem: remove it",
@@ -203,6 +263,27 @@ fn hint_step(op: &Op, errno: Errno) -> &'static str {
             "the host's root cannot be pivoted away from (an initramfs?): use --no-pivot"
         }
         _ => "",
+    }
+}
+
+const OVER_PROC: &str = "a mount over /proc is refused unless it is one of the files that may be covered";
+
+/// What a filesystem of this type must belong to, if the container is in a user namespace.
+fn hint_denied(fs: &[u8]) -> &'static str {
+    match fs {
+        b"sysfs" => {
+            "in a user namespace sysfs needs a network namespace of the container's own, and a /sys around us \
+             that nothing is mounted over: bind /sys instead"
+        }
+        b"proc" => {
+            "in a user namespace procfs needs a pid namespace of the container's own, and a /proc around us \
+             that nothing is mounted over, such as masks: bind /proc instead"
+        }
+        b"mqueue" => "in a user namespace mqueue needs an ipc namespace of the container's own",
+        b"cgroup" | b"cgroup2" => {
+            "in a user namespace cgroups need a cgroup namespace of the container's own"
+        }
+        _ => OVER_PROC,
     }
 }
 

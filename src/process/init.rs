@@ -12,8 +12,8 @@ use super::console;
 use super::hooks::{self, Prepared, Setting};
 use super::image::Image;
 use super::sync::{self, Kind, Text};
-use crate::plan::{Identity, Op, Step};
-use crate::rootfs::Root;
+use crate::plan::{Identity, Op, Step, Tree};
+use crate::rootfs::{Root, capture};
 use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
 use crate::sys::exec::{close_from_on_exec, close_range};
@@ -153,6 +153,8 @@ impl<'p> Init<'p> {
             Op::JoinCgroups => std::mem::take(&mut self.tasks)
                 .iter()
                 .try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop)),
+            Op::NewIpcNamespace => unshare(libc::CLONE_NEWIPC),
+            Op::CloneTree { slot, tree } => self.clone_tree(*slot, tree),
             Op::NewCgroupNamespace => unshare(libc::CLONE_NEWCGROUP),
             Op::LoopbackUp => net::loopback_up(),
             Op::IsolateMounts => self.root.isolate(),
@@ -196,6 +198,12 @@ impl<'p> Init<'p> {
 
     fn take(&mut self, slot: usize) -> Result<OwnedFd, Errno> {
         self.slots.get_mut(slot).and_then(Option::take).ok_or(Errno::EBADF)
+    }
+
+    fn clone_tree(&mut self, slot: usize, tree: &Tree) -> Result<(), Errno> {
+        let cloned = capture::clone_silently(tree).map_err(|(_, errno)| errno)?;
+        *self.slots.get_mut(slot).ok_or(Errno::EBADF)? = Some(cloned);
+        Ok(())
     }
 
     fn image(&mut self) -> Result<&mut Image<'p>, Errno> {

@@ -23,12 +23,12 @@ pub fn open(plan: &[Open], mut sockets: Sockets) -> Result<Vec<Option<OwnedFd>>,
     let mut slots: Vec<Option<OwnedFd>> = Vec::with_capacity(plan.len());
     for open in plan {
         let fd = one(open, &slots, &mut sockets)?;
-        slots.push(Some(fd));
+        slots.push(fd);
     }
     Ok(slots)
 }
 
-fn one(open: &Open, slots: &[Option<OwnedFd>], sockets: &mut Sockets) -> Result<OwnedFd, Error> {
+fn one(open: &Open, slots: &[Option<OwnedFd>], sockets: &mut Sockets) -> Result<Option<OwnedFd>, Error> {
     let at = |at: &str| {
         let (at, doing) = (at.to_owned(), open.to_string());
         move |cause| Error::Open { at, doing, cause }
@@ -37,12 +37,13 @@ fn one(open: &Open, slots: &[Option<OwnedFd>], sockets: &mut Sockets) -> Result<
         Open::Tree(tree) => {
             let slot: Option<Slot> = tree.idmap.and_then(|idmap| idmap.user_ns);
             let user_ns = slot.and_then(|slot| slots.get(slot)).and_then(|fd| fd.as_ref()).map(AsFd::as_fd);
-            capture::clone(tree, user_ns).map_err(at(&tree.at))
+            capture::clone(tree, user_ns).map_err(at(&tree.at)).map(Some)
         }
-        Open::Namespace { kind, path, at: place } => namespace(*kind, path).map_err(at(place)),
-        Open::MappedUserNs { maps, at: place } => idmaps::namespace(maps).map_err(at(place)),
-        Open::ConsoleSocket => sockets.console.take().ok_or(Error::NoConsole),
-        Open::StartSocket => sockets.start.take().ok_or(Error::NoConsole),
+        Open::ByInit => Ok(None),
+        Open::Namespace { kind, path, at: place } => namespace(*kind, path).map_err(at(place)).map(Some),
+        Open::MappedUserNs { maps, at: place } => idmaps::namespace(maps).map_err(at(place)).map(Some),
+        Open::ConsoleSocket => sockets.console.take().ok_or(Error::NoConsole).map(Some),
+        Open::StartSocket => sockets.start.take().ok_or(Error::NoConsole).map(Some),
     }
 }
 

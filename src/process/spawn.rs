@@ -16,6 +16,7 @@ use crate::plan::{
 };
 use crate::rootfs::{Root, capture};
 use crate::seccomp::{self, notify};
+use crate::spec::NamespaceKind;
 use crate::sys::clone::{Clone, Exit, clone3, pidfd_send_signal, setns, wait_pidfd};
 use crate::sys::{self, Context, Errno, socket};
 
@@ -97,14 +98,13 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
     let cloned = in_pid_namespace(join.map(AsFd::as_fd), hooks_follow, || {
         clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd))
-    })?;
+    });
+    let cloned = cloned.map_err(|cause| no_clone(&plan.parent.namespaces, cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
-    if matches!(plan.child.steps.first(), Some(Step { op: Op::AwaitGo, .. })) {
-        prepare_from_outside(&plan.parent, &init.slots, pid)?;
-        spawned.say(Kind::Go)?;
-    }
+    prepare_from_outside(&plan.parent, &init.slots, pid)?;
+    spawned.let_go(&plan.child)?;
     drop(init);
     let asked = Asked {
         interfaces: &plan.parent.net_devices,
@@ -137,11 +137,14 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         root: Root::default(),
     };
     let born_in = cgroup.clone_fd()?;
-    let cloned = in_pid_namespace(Some(container), false, || clone3(0, born_in.as_ref().map(AsFd::as_fd)))?;
+    let join = plan.join_pid.then_some(container);
+    let cloned = in_pid_namespace(join, false, || clone3(0, born_in.as_ref().map(AsFd::as_fd)));
+    let cloned = cloned.map_err(|cause| no_clone(&[], cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     drop(init);
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     adjust_oom_score(pid, plan.oom_score_adj)?;
+    spawned.let_go(&plan.child)?;
     let asked = Asked { interfaces: &[], hooks: &[], dir: c"/", seccomp: plan.seccomp.as_ref(), state };
     spawned.converse(&plan.child, &asked, cgroup)?;
     Ok(spawned)
@@ -169,6 +172,12 @@ fn in_pid_namespace(
         setns(own.as_fd(), libc::CLONE_NEWPID).during("setns", "CLONE_NEWPID, back to our own")?;
     }
     cloned.during("clone3", "")
+}
+
+fn no_clone(namespaces: &[NamespaceKind], cause: sys::Error) -> Error {
+    let names: Vec<&str> = namespaces.iter().map(|kind| kind.name()).collect();
+    let user_ns = namespaces.contains(&NamespaceKind::User);
+    Error::Clone { namespaces: names.join(", "), user_ns, cause }
 }
 
 /// Hooks that init runs, by RunHooks step.
@@ -223,6 +232,14 @@ impl Spawned {
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+
+    /// Lets init begin, if it waits for us.
+    fn let_go(&self, child: &ChildPlan) -> Result<(), Error> {
+        match child.steps.first() {
+            Some(Step { op: Op::AwaitGo, .. }) => self.say(Kind::Go),
+            _ => Ok(()),
+        }
     }
 
     /// Answers init until it is ready.

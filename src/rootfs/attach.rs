@@ -89,7 +89,7 @@ fn put(mount: BorrowedFd, place: BorrowedFd) -> Result<(), Errno> {
     }
 }
 
-fn is_dir(fd: BorrowedFd) -> Result<bool, Errno> {
+pub(super) fn is_dir(fd: BorrowedFd) -> Result<bool, Errno> {
     Ok(fstat(fd)?.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Files and not pipes, because a container that outlives the command would hold a pipe open for ever.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::OwnedFd;
@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// A runtime binary with a state directory of its own.
 pub struct Runtime {
+    launcher: Vec<OsString>,
     binary: PathBuf,
     root: tempfile::TempDir,
 }
@@ -32,7 +33,12 @@ impl Runtime {
         let named = ["RUNTIME", "HULL"].into_iter().find_map(std::env::var_os);
         let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_hull").into());
         let root = tempfile::Builder::new().prefix("hull-root-").tempdir().unwrap();
-        Self { binary: binary.into(), root }
+        Self { launcher: Vec::new(), binary: binary.into(), root }
+    }
+
+    /// From now on every command is started by another program, which gets it as its last arguments.
+    pub fn launch_by(&mut self, launcher: impl IntoIterator<Item = impl Into<OsString>>) {
+        self.launcher = launcher.into_iter().map(Into::into).collect();
     }
 
     /// From now on the same runtime in a copy of its binary at `path`.
@@ -53,8 +59,9 @@ impl Runtime {
 
     /// A command line, to be adorned and then run or spawned.
     pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
-        let mut command = Command::new(&self.binary);
-        command.arg("--root").arg(self.root()).args(args);
+        let mut words = self.launcher.iter().map(OsString::as_os_str).chain([self.binary.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg("--root").arg(self.root()).args(args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
         // A group of its own, so that a command that hangs can be ended with its children.
         command.process_group(0);

@@ -23,7 +23,10 @@ pub fn named(name: &str) -> HostFacts {
         }
         "labelled" => HostFacts { cgroups: v2(), apparmor: true, selinux: true, ..root },
         "rdt" => HostFacts { cgroups: v2(), resctrl: Some("/sys/fs/resctrl".into()), ..root },
-        "rootless" => HostFacts { euid: 1000, cgroups: v2(), ..HostFacts::default() },
+        // An ordinary user.
+        "rootless" => {
+            HostFacts { euid: 1000, egid: 1000, foreign_mounts: true, cgroups: v2(), ..HostFacts::default() }
+        }
         // As a rootless engine calls: root of a namespace that holds its user's ids.
         "rootless-v1" => HostFacts { in_user_ns: true, cgroups: v1(&[]), ..root },
         // Root of a user namespace, as in a container or below rootlesskit.

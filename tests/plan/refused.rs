@@ -35,6 +35,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("v2", "domainname", r#"{"domainname": "x", "linux": {"namespaces": [{"type": "mount"}]}}"#),
     ("v2", "hostname", r#"{"hostname": "a\u0000b"}"#),
+    (
+        "rootless",
+        "mounts[0]",
+        r#"{"mounts": [{"destination": "/m", "type": "bind", "source": "m", "options": ["bind", "idmap"]}]}"#,
+    ),
     // process
     ("v2", "process.args", r#"{"process": {"args": []}}"#),
     ("v2", "process.args", r#"{"process": {"args": [""]}}"#),

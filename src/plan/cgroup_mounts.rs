@@ -1,0 +1,158 @@
+//! Mounts of type cgroup: the container's part of this host's hierarchies.
+
+use std::path::Path;
+
+use super::mount::{Attach, Attrs, NewFs, Open, Param, Remount, Target, Tree};
+use super::mounts::{self, Context};
+use super::op::{Op, Slot};
+use super::options::Options;
+use super::{Builder, Error, Hierarchy, Text};
+use crate::spec::{Mount, NamespaceKind};
+
+/// On v2 one filesystem, on v1 a tmpfs with a mount for each hierarchy.
+pub(super) fn compile(
+    cx: &Context,
+    at: &str,
+    mount: &Mount,
+    target: Target,
+    options: Options,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    let namespaced = cx.has_namespace(NamespaceKind::Cgroup);
+    if cx.facts.cgroups.is_v2() || mount.kind.as_deref() == Some("cgroup2") {
+        if namespaced {
+            return mounts::new_fs(
+                cx,
+                at,
+                "cgroup2",
+                &Mount { kind: None, ..mount.clone() },
+                target,
+                options,
+                out,
+            );
+        }
+        if let Some((path, hierarchy)) = cx.cgroup.v2_path().zip(cx.facts.cgroups.v2.as_ref()) {
+            let slot = tree(cx, at, path, hierarchy, options.attrs, out)?;
+            let propagation = options.propagation;
+            out.step(
+                at,
+                Op::Attach(Attach {
+                    slot,
+                    source: path.display().to_string(),
+                    target,
+                    propagation,
+                    must_be_proc: false,
+                }),
+            );
+            return Ok(());
+        }
+        return Err(Error::new(format!("{at}.type"), "this host has no cgroup v2 hierarchy to mount")
+            .hint("write the type \"cgroup\", which shows what the host has"));
+    }
+    all_of_v1(cx, at, target, &options, namespaced, out)
+}
+
+fn all_of_v1(
+    cx: &Context,
+    at: &str,
+    target: Target,
+    options: &Options,
+    namespaced: bool,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    let base = target.path.to_string_lossy().into_owned();
+    let readonly = options.attrs.set & libc::MOUNT_ATTR_RDONLY;
+    let tmpfs = NewFs {
+        fs: Text::from(c"tmpfs"),
+        source: Text::from(c"tmpfs"),
+        params: vec![Param::Pair(Text::from(c"mode"), Text::from(c"755"))],
+        attrs: Attrs { set: options.attrs.set & !libc::MOUNT_ATTR_RDONLY, ..options.attrs },
+        target: target.clone(),
+        propagation: Vec::new(),
+        copy_up: false,
+        inherit_mode: false,
+        keep_proc: false,
+        idmap: None,
+    };
+    out.step(at, Op::NewFs(tmpfs));
+    for (index, hierarchy) in cx.facts.cgroups.v1.iter().enumerate() {
+        let Some(name) = hierarchy.mount.file_name().and_then(|name| name.to_str()) else { continue };
+        let place = mounts::target(at, Path::new(&format!("{base}/{name}")))?;
+        if namespaced {
+            out.step(at, Op::NewFs(v1_hierarchy(at, &hierarchy.controllers, place, options)?));
+        } else if let Some(path) = cx.cgroup.v1_path(index) {
+            let slot = tree(cx, at, path, hierarchy, options.attrs, out)?;
+            let source = path.display().to_string();
+            out.step(
+                at,
+                Op::Attach(Attach {
+                    slot,
+                    source,
+                    target: place,
+                    propagation: Vec::new(),
+                    must_be_proc: false,
+                }),
+            );
+        }
+        for controller in
+            hierarchy.controllers.iter().filter(|c| c.as_str() != name && !c.starts_with("name="))
+        {
+            let path = mounts::target(at, Path::new(&format!("{base}/{controller}")))?;
+            out.step(at, Op::Symlink { path, to: Text::new(at, name)?, replace: false });
+        }
+    }
+    if readonly != 0 || !options.propagation.is_empty() {
+        let attrs = Attrs { set: readonly, ..Attrs::default() };
+        out.step(
+            at,
+            Op::Remount(Remount {
+                target,
+                attrs,
+                params: Vec::new(),
+                propagation: options.propagation.clone(),
+            }),
+        );
+    }
+    Ok(())
+}
+
+fn v1_hierarchy(at: &str, controllers: &[String], target: Target, options: &Options) -> Result<NewFs, Error> {
+    let mut params = Vec::new();
+    for controller in controllers {
+        let Some((key, name)) = controller.split_once('=') else {
+            params.push(Param::Flag(Text::new(at, controller.as_str())?));
+            continue;
+        };
+        params.push(Param::Flag(Text::from(c"none")));
+        params.push(Param::Pair(Text::new(at, key)?, Text::new(at, name)?));
+    }
+    Ok(NewFs {
+        fs: Text::from(c"cgroup"),
+        source: Text::from(c"cgroup"),
+        params,
+        attrs: options.attrs,
+        target,
+        propagation: Vec::new(),
+        copy_up: false,
+        inherit_mode: false,
+        keep_proc: false,
+        idmap: None,
+    })
+}
+
+/// A cgroup of ours. One that may not be made leaves the process in the caller's, which is shown instead.
+fn tree(
+    cx: &Context,
+    at: &str,
+    path: &Path,
+    hierarchy: &Hierarchy,
+    attrs: Attrs,
+    out: &mut Builder,
+) -> Result<Slot, Error> {
+    let callers = || {
+        let path = hierarchy.mount.join(hierarchy.own.trim_start_matches('/'));
+        Text::new(at, path.as_os_str().as_encoded_bytes())
+    };
+    let otherwise = cx.cgroup.dispensable.then(callers).transpose()?;
+    Ok(out.open(Open::Tree(Tree { otherwise, attrs, must_be_dir: true, ..Tree::new(at, path)? })))
+}
