@@ -1,6 +1,7 @@
 //! Callers without privilege on the host: ordinary users, and those who are root in a user namespace alone.
 
 mod ordinary_user;
+mod ranges;
 mod root_of_a_namespace;
 
 use std::os::unix::fs::chown;
