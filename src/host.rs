@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{FsType, statfs};
 
 use crate::cgroups;
-use crate::plan::HostFacts;
-use crate::sys::{Errno, cred, mount};
+use crate::plan::{HostFacts, Wanted};
+use crate::sys::{Errno, cred, file, mount};
 
 /// Looks at the host. Nothing is changed, and nothing that is missing is an error here.
 #[must_use]
-pub fn facts() -> HostFacts {
+pub fn facts(wanted: Wanted) -> HostFacts {
     let capabilities = cred::capget().map(|sets| sets.permitted).unwrap_or_default();
     let is_admin = capabilities & caps::Capability::CAP_SYS_ADMIN.bitmask() != 0;
     let in_user_ns = in_user_ns();
@@ -21,17 +21,19 @@ pub fn facts() -> HostFacts {
         foreign_mounts: (in_user_ns || !is_admin) && may_not_clone_mounts(),
         capabilities,
         cgroups: cgroups::layout::probe(),
-        resctrl: resctrl(),
-        apparmor: is_there("/sys/kernel/security/apparmor/profiles"),
-        selinux: is_there("/sys/fs/selinux/enforce"),
+        resctrl: if wanted.resctrl { resctrl() } else { None },
+        apparmor: wanted.security_modules && is_there("/sys/kernel/security/apparmor/profiles"),
+        selinux: wanted.security_modules && is_there("/sys/fs/selinux/enforce"),
     }
 }
 
 /// Whether we are in a user namespace other than the host's first, which maps every id to itself.
 #[must_use]
 pub fn in_user_ns() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    !map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+    let mut buffer = [0; 64];
+    let map = file::read_piece(Path::new("/proc/self/uid_map"), &mut buffer).unwrap_or_default();
+    let words = map.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    !words.eq([&b"0"[..], b"0", b"4294967295"])
 }
 
 /// Whether the kernel says so: a copy of a mount is made, and thrown away.

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::{Error, file};
 use crate::plan::{Access, DeviceKind, DeviceList, DeviceRule};
 use crate::sys::bpf::{self, Insn};
-use crate::sys::{Context, Errno};
+use crate::sys::{Context, Errno, closing};
 
 /// Makes a v1 cgroup have exactly `list`.
 ///
@@ -51,6 +51,7 @@ fn write_lines<'a>(dir: &Path, allow: bool, lines: impl IntoIterator<Item = &'a 
         file::write_to(&fd, line).map_err(failed)?;
         open = Some(fd);
     }
+    open.into_iter().for_each(closing::later);
     Ok(())
 }
 

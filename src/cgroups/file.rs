@@ -3,25 +3,22 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-
 use super::Error;
-use crate::sys::Errno;
+use crate::sys::{Errno, closing, fd};
 
 /// Opens for writing, without creating: cgroup files are the kernel's.
 pub(super) fn open_for_writing(file: &Path) -> Result<OwnedFd, Errno> {
-    open(file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())
+    fd::open(file, libc::O_WRONLY)
 }
 
 /// Opens for reading.
 pub(super) fn open_for_reading(file: &Path) -> Result<OwnedFd, Errno> {
-    open(file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+    fd::open(file, libc::O_RDONLY)
 }
 
 /// Opens a directory.
 pub(super) fn open_dir(dir: &Path) -> Result<OwnedFd, Errno> {
-    open(dir, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+    fd::open(dir, libc::O_RDONLY | libc::O_DIRECTORY)
 }
 
 /// Writes a value in one call, as cgroup files demand.
@@ -35,7 +32,10 @@ pub(super) fn write(file: &Path, value: &str) -> Result<(), Error> {
 
 /// [`write`], for callers that expect a refusal.
 pub(super) fn try_write(file: &Path, value: &str) -> Result<(), Errno> {
-    write_to(&open_for_writing(file)?, value)
+    let file = open_for_writing(file)?;
+    write_to(&file, value)?;
+    closing::later(file);
+    Ok(())
 }
 
 /// Writes a value to an open file.
@@ -63,19 +63,32 @@ pub(super) fn read_if_there(file: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// [`read`], for callers that expect a refusal.
-pub(super) fn try_read(file: &Path) -> Result<String, Errno> {
-    read_from(&open_for_reading(file)?)
+/// A whole file of as many records as there are, such as `cgroup.procs`: it ends where a read finds nothing.
+pub(super) fn try_read_list(file: &Path) -> Result<String, Errno> {
+    read_open(open_for_reading(file)?, |_| false)
 }
 
-/// Reads an open file from its present offset to its end.
-pub(super) fn read_from(file: &OwnedFd) -> Result<String, Errno> {
+/// [`read`], for callers that expect a refusal. The kernel hands out a value in one piece, so that it ends where a read
+/// finds less than it has room for.
+pub(super) fn try_read(file: &Path) -> Result<String, Errno> {
+    read_open(open_for_reading(file)?, |length| length < CHUNK)
+}
+
+/// How much is read at once.
+const CHUNK: usize = 4096;
+
+fn read_open(file: OwnedFd, is_last: fn(usize) -> bool) -> Result<String, Errno> {
     let mut text = Vec::new();
-    let mut chunk = [0; 4096];
+    let mut chunk = [0; CHUNK];
     loop {
-        match nix::unistd::read(file, &mut chunk) {
-            Ok(0) => return String::from_utf8(text).map_err(|_| Errno::EILSEQ),
-            Ok(n) => text.extend_from_slice(&chunk[..n]),
+        match nix::unistd::read(&file, &mut chunk) {
+            Ok(length) => {
+                text.extend_from_slice(&chunk[..length]);
+                if length == 0 || is_last(length) {
+                    closing::later(file);
+                    return String::from_utf8(text).map_err(|_| Errno::EILSEQ);
+                }
+            }
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }

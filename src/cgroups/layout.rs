@@ -72,7 +72,7 @@ struct Mounts {
 impl Mounts {
     fn list(&mut self) -> &[Mount] {
         self.list.get_or_insert_with(|| {
-            let text = file::try_read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
+            let text = file::try_read_list(Path::new("/proc/self/mountinfo")).unwrap_or_default();
             text.lines().filter_map(parse_mount).collect()
         })
     }

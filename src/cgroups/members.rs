@@ -82,7 +82,7 @@ pub(super) fn pids_below(dir: &Path) -> Result<Vec<i32>, Error> {
 }
 
 fn collect(dir: &Path, pids: &mut Vec<i32>) -> Result<(), Error> {
-    let text = match file::try_read(&dir.join("cgroup.procs")) {
+    let text = match file::try_read_list(&dir.join("cgroup.procs")) {
         Ok(text) => text,
         Err(Errno::ENOENT | Errno::ENODEV) => return Ok(()),
         // A threaded cgroup has threads of processes that are listed further up.

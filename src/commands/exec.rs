@@ -35,7 +35,8 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         preserve_fds: launch::check_preserved(request.preserve_fds)?,
         ..plan::Request::new(&container.id, &container.record.bundle)
     };
-    let plan = plan::compile_exec(&spec, &process, &plan_request, &host::facts())?;
+    let facts = host::facts(plan::Wanted::by(&spec, Some(&process)));
+    let plan = plan::compile_exec(&spec, &process, &plan_request, &facts)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
     let mut console = Console::open(process.terminal, request.console_socket.as_deref(), !request.detach)?;
@@ -81,7 +82,7 @@ fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
 /// What `--process` says, or the container's own process with what the flags change.
 fn process_of(spec: &Spec, request: &Exec) -> Result<Process, Cause> {
     if let Some(path) = &request.process {
-        return Ok(spec::parse(path, &spec::read(path)?)?);
+        return Ok(spec::parse(path, &launch::read(path)?)?);
     }
     let Some(mut process) = spec.process.clone() else { return Err(process::Error::NoProgram.into()) };
     process.args.clone_from(&request.args);

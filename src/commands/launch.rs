@@ -17,7 +17,7 @@ use crate::plan::{self, Plan};
 use crate::process::{self, Launch, Moment, NotifySocket, Sockets, Spawned};
 use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
-use crate::sys::{Context, Errno, socket};
+use crate::sys::{Context, Errno, closing, fd, file, socket};
 use crate::{host, resctrl, timestamp};
 
 /// A document and what it means here.
@@ -37,10 +37,9 @@ pub(super) fn compile(
     wait_for_start: bool,
     log: &Log,
 ) -> Result<Compiled, Cause> {
-    let bundle = std::fs::canonicalize(&create.bundle)
-        .map_err(Cause::io(format!("bundle {}", create.bundle.display())))?;
+    let bundle = absolute(&create.bundle)?;
     let path = bundle.join("config.json");
-    let text = spec::read(&path)?;
+    let text = read(&path)?;
     let spec: Spec = spec::parse(&path, &text)?;
     let (listen_fds, extra_env) = listen_fds();
     let notify_dir = supervisor().map(|_| store.notify_dir(&create.id)).transpose()?;
@@ -54,9 +53,26 @@ pub(super) fn compile(
         no_pivot: create.no_pivot,
         no_new_keyring: create.no_new_keyring,
     };
-    let plan = plan::compile(&spec, &request, &host::facts())?;
+    let facts = host::facts(plan::Wanted::by(&spec, spec.process.as_ref()));
+    let plan = plan::compile(&spec, &request, &facts)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
     Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan })
+}
+
+/// Where a bundle is, without links.
+fn absolute(bundle: &Path) -> Result<PathBuf, Cause> {
+    let opened = fd::open(bundle, libc::O_PATH | libc::O_DIRECTORY);
+    let path = opened.and_then(|dir| {
+        let path = file::path_of(dir.as_fd());
+        closing::later(dir);
+        path
+    });
+    path.map_err(|errno| Cause::io(format!("bundle {}", bundle.display()))(errno.into()))
+}
+
+/// Reads a whole document.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, spec::Error> {
+    file::read(path).map_err(|errno| spec::Error::Read { path: path.to_owned(), source: errno.into() })
 }
 
 /// The socket of a caller that waits for the program to be ready (sd_notify(3)).
@@ -124,8 +140,7 @@ impl<'a> Birth<'a> {
         let record = birth.journal();
         let container = birth.container()?;
         container.record = record;
-        container.save_record()?;
-        container.save_config(&compiled.text)?;
+        container.begin(&compiled.text)?;
         if compiled.notify {
             container.make_notify_dir()?;
         }

@@ -76,5 +76,6 @@ pub(super) fn recompile(store: &Store, container: &Container) -> Result<plan::Pl
         notify_dir: Some(&notify_dir),
         ..plan::Request::new(&container.id, &container.record.bundle)
     };
-    Ok(plan::compile(&spec, &request, &host::facts())?)
+    let wanted = plan::Wanted::by(&spec, spec.process.as_ref());
+    Ok(plan::compile(&spec, &request, &host::facts(wanted))?)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::launch;
 use crate::cli::Update;
 use crate::error::Cause;
 use crate::host;
@@ -41,7 +42,7 @@ pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
     let before = &mut config["linux"]["resources"];
     let wanted = merge(before, document(request)?);
     let wanted: Resources = serde_json::from_value(wanted).map_err(Cause::json("resources"))?;
-    let changes = plan::cgroup::update(&wanted, &host::facts())?;
+    let changes = plan::cgroup::update(&wanted, &host::facts(plan::Wanted::default()))?;
     let cgroup = container.cgroup();
     if let Some(limit) = changes.usage_below {
         cgroup.check_before_update(limit)?;
@@ -78,7 +79,7 @@ fn document(request: &Update) -> Result<Value, Cause> {
         std::io::stdin().read_to_end(&mut text).map_err(Cause::io("stdin"))?;
         text
     } else {
-        spec::read(path)?
+        launch::read(path)?
     };
     // Read as what it is first, because that names the place of a mistake.
     spec::parse::<Resources>(path, &text)?;

@@ -2,6 +2,30 @@
 
 use std::path::PathBuf;
 
+use crate::spec::{Process, Spec};
+
+/// Parts of the host that few documents speak of: looked at only for those.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// [`HostFacts::resctrl`].
+    pub resctrl: bool,
+    /// [`HostFacts::apparmor`] and [`HostFacts::selinux`].
+    pub security_modules: bool,
+}
+
+impl Wanted {
+    /// What a document's plan depends on, or that of another process for it.
+    #[must_use]
+    pub fn by(spec: &Spec, process: Option<&Process>) -> Self {
+        let labelled =
+            |process: &Process| process.apparmor_profile.is_some() || process.selinux_label.is_some();
+        Self {
+            resctrl: spec.linux.intel_rdt.is_some(),
+            security_modules: spec.linux.mount_label.is_some() || process.is_some_and(labelled),
+        }
+    }
+}
+
 /// The host, as far as policy depends on it.
 #[derive(Debug, Clone, Default)]
 pub struct HostFacts {

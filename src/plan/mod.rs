@@ -38,7 +38,7 @@ pub use cgroup::{CgroupDir, CgroupPlan, CgroupUpdate, DevicePolicy};
 pub use devices::{Access, DeviceKind, DeviceList, DeviceRule};
 pub use error::Error;
 pub use exec::{ExecPlan, compile as compile_exec};
-pub use facts::{CgroupLayout, Hierarchy, HostFacts};
+pub use facts::{CgroupLayout, Hierarchy, HostFacts, Wanted};
 pub use hooks::{HookPlan, poststart, poststop};
 pub use ids::{IdKind, IdMap, IdMaps, MapWriter};
 pub use intel_rdt::IntelRdtPlan;

@@ -10,7 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::terminal::Terminal;
 use super::{Error, NotifySocket};
 use crate::sys::clone::{Exit, pidfd_send_signal, reap_any};
-use crate::sys::{Context, Errno, cred};
+use crate::sys::{Context, Errno, closing, cred};
 
 /// Signals, taken over before the program is made, so that none is lost in between.
 pub struct Foreground {
@@ -39,6 +39,7 @@ impl Foreground {
         mut terminal: Option<Terminal>,
         mut notify: Option<NotifySocket>,
     ) -> Result<Exit, Error> {
+        closing::now();
         loop {
             let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             if let Some(terminal) = &terminal {

@@ -17,7 +17,7 @@ use crate::rootfs::{Root, capture};
 use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
 use crate::sys::exec::{close_from_on_exec, close_range};
-use crate::sys::{self, Errno, cred, fd, net, netlink, sched, seccomp, signal, socket};
+use crate::sys::{self, Errno, closing, cred, fd, net, netlink, sched, seccomp, signal, socket};
 
 /// Everything init may touch.
 pub(super) struct Init<'p> {
@@ -91,6 +91,13 @@ impl<'p> Init<'p> {
         exit_now(1)
     }
 
+    /// Closes the runtime's copies of what init has now.
+    pub fn release(self, born_in: Option<OwnedFd>) {
+        let slots = self.slots.into_iter().chain([self.container, born_in]).flatten();
+        slots.chain(self.tasks).for_each(closing::later);
+        closing::now();
+    }
+
     /// Closes what the runtime had open for itself, such as the state folder with its lock and host directories: none
     /// of it may be within reach of a process that is half-way inside (CVE-2016-9962, CVE-2024-21626).
     fn close_inherited(&self) {
@@ -108,6 +115,7 @@ impl<'p> Init<'p> {
             next = keep + 1;
         }
         close_range(next, u32::MAX);
+        closing::forget();
     }
 
     fn apply(&mut self, op: &Op, why: &mut Why) -> Result<(), Errno> {

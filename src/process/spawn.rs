@@ -105,7 +105,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
     prepare_from_outside(&plan.parent, &init.slots, pid)?;
     spawned.let_go(&plan.child)?;
-    drop(init);
+    init.release(born_in);
     let asked = Asked {
         interfaces: &plan.parent.net_devices,
         hooks: &plan.parent.create_hooks,
@@ -141,7 +141,7 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
     let cloned = in_pid_namespace(join, false, || clone3(0, born_in.as_ref().map(AsFd::as_fd)));
     let cloned = cloned.map_err(|cause| no_clone(&[], cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
-    drop(init);
+    init.release(born_in);
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     adjust_oom_score(pid, plan.oom_score_adj)?;
     spawned.let_go(&plan.child)?;

@@ -151,11 +151,6 @@ pub enum Error {
     },
 }
 
-/// Reads a whole document file; `-` is not special here.
-pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
-}
-
 /// Parses `text`, which was read from `path`.
 ///
 /// The fast parser runs first; only a refused document is parsed again to learn the JSON path of the fault, so

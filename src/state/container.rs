@@ -1,6 +1,8 @@
 //! One container's folder: its files, its lock, and the status that they and the kernel tell.
 
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::fcntl::AtFlags;
@@ -10,8 +12,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Error, Init, Record, State, Status, View};
 use crate::cgroups::Cgroup;
-use crate::spec::OCI_VERSION;
-use crate::sys::file::{flock, read_at, write_atomic};
+use crate::sys::file::{flock, read_at, write_atomic, write_new};
 use crate::sys::{self, Context, Errno};
 
 /// A container that exists on disk.
@@ -28,36 +29,34 @@ pub struct Container {
 
 impl Container {
     pub(super) fn load(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
-        let mut container = Self { id: id.to_owned(), record: Record::default(), path, dir, locked: false };
+        let mut container = Self { id: id.to_owned(), record: Record::unwritten(), path, dir, locked: false };
         container.read_record()?;
         Ok(container)
     }
 
     pub(super) fn lock(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
         flock(dir.as_fd(), libc::LOCK_EX).during("flock", path.display())?;
-        let mut container = Self { id: id.to_owned(), record: Record::default(), path, dir, locked: true };
+        let container = Self { id: id.to_owned(), record: Record::unwritten(), path, dir, locked: true };
         // While we waited, the one who held the lock may have removed the folder.
         let stat = fstat(&container.dir).during("fstat", container.path.display())?;
         if stat.st_nlink == 0 {
             return Err(Error::Absent);
         }
-        container.read_record()?;
         Ok(container)
     }
 
-    fn read_record(&mut self) -> Result<(), Error> {
+    pub(super) fn read_record(&mut self) -> Result<(), Error> {
         match read_at(self.dir(), c"state.json") {
-            Err(Errno::ENOENT) => {
-                OCI_VERSION.clone_into(&mut self.record.oci_version);
-                Ok(())
-            }
+            Err(Errno::ENOENT) => {}
+            // A journal that is just being written.
+            Ok(text) if text.is_empty() => {}
             result => {
                 let text = result.during("read", self.path.join("state.json").display())?;
                 let corrupt = |source| Error::Corrupt { path: self.path.join("state.json"), source };
                 self.record = serde_json::from_slice(&text).map_err(corrupt)?;
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Gives the container free for other verbs before this one ends.
@@ -75,14 +74,25 @@ impl Container {
         self.dir.as_fd()
     }
 
-    /// Writes `record` to state.json, as a whole.
-    pub fn save_record(&self) -> Result<(), Error> {
-        let path = self.path.join("state.json");
-        let text = serde_json::to_vec(&self.record).map_err(|source| Error::Corrupt { path, source })?;
-        self.write(c"state.json", &text)
+    /// Writes the first record and a copy of config.json, where nothing is yet: what the bundle says later has no effect.
+    pub fn begin(&self, config: &[u8]) -> Result<(), Error> {
+        for (name, text) in [(c"state.json", &*self.record_text()?), (c"config.json", config)] {
+            write_new(self.dir(), name, text).during("write", self.file(name).display())?;
+        }
+        Ok(())
     }
 
-    /// Keeps a copy of config.json: what the bundle says later has no effect.
+    /// Writes `record` to state.json, as a whole.
+    pub fn save_record(&self) -> Result<(), Error> {
+        self.write(c"state.json", &self.record_text()?)
+    }
+
+    fn record_text(&self) -> Result<Vec<u8>, Error> {
+        let corrupt = |source| Error::Corrupt { path: self.file(c"state.json"), source };
+        serde_json::to_vec(&self.record).map_err(corrupt)
+    }
+
+    /// Changes the kept copy of config.json.
     pub fn save_config(&self, text: &[u8]) -> Result<(), Error> {
         self.write(c"config.json", text)
     }
@@ -94,9 +104,12 @@ impl Container {
         Ok((path, text))
     }
 
-    fn write(&self, name: &std::ffi::CStr, text: &[u8]) -> Result<(), Error> {
-        let path = || self.path.join(name.to_string_lossy().as_ref());
-        Ok(write_atomic(self.dir(), name, text).during("write", path().display())?)
+    fn write(&self, name: &CStr, text: &[u8]) -> Result<(), Error> {
+        Ok(write_atomic(self.dir(), name, text).during("write", self.file(name).display())?)
+    }
+
+    fn file(&self, name: &CStr) -> PathBuf {
+        self.path.join(OsStr::from_bytes(name.to_bytes()))
     }
 
     /// A folder for something that lasts no longer than the container.

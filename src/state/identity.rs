@@ -1,8 +1,7 @@
 //! A process by pid *and* start time: a pid alone may by now be somebody else's.
 
-use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -70,16 +69,11 @@ impl AsFd for Init {
 /// When a live process started, in clock ticks since boot; a zombie is not alive.
 pub fn start_time(pid: i32) -> Result<Option<u64>, sys::Error> {
     let path = format!("/proc/{pid}/stat");
-    let read = || -> io::Result<Option<u64>> {
-        let mut buffer = [0; 1024];
-        let text = sys::fd::read_into(&File::open(&path)?, &mut buffer).map_err(io::Error::from)?;
-        Ok(parse_stat(text))
-    };
-    match read() {
-        Ok(start_time) => Ok(start_time),
+    match sys::file::read_piece(Path::new(&path), &mut [0; 1024]) {
+        Ok(text) => Ok(parse_stat(text)),
         // ESRCH: it died between open and read.
-        Err(err) if matches!(err.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(None),
-        Err(err) => Err(sys::errno_of(&err)).during("read", path),
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        Err(errno) => Err(errno).during("read", path),
     }
 }
 

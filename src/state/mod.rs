@@ -15,13 +15,14 @@ mod container;
 mod identity;
 mod record;
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::{cgroups, sys};
+use crate::cgroups;
+use crate::sys::{self, Errno};
 
 pub use container::Container;
 pub use identity::{Init, start_time};
@@ -120,7 +121,7 @@ impl Store {
             _ => Err(err),
         });
         match made {
-            Ok(()) => self.lock(id),
+            Ok(()) => Container::lock(id, path, self.open(id)?),
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(id.to_owned())),
             Err(source) => Err(Error::Folder { call: "mkdir", path, source }),
         }
@@ -139,8 +140,9 @@ impl Store {
 
     /// A container to change: waits until no other verb holds it. Dropping the container gives it free.
     pub fn lock(&self, id: &str) -> Result<Container, Error> {
-        let dir = self.open(id)?;
-        Container::lock(id, self.root.join(id), dir)
+        let mut container = Container::lock(id, self.root.join(id), self.open(id)?)?;
+        container.read_record()?;
+        Ok(container)
     }
 
     /// The ids of all containers, sorted.
@@ -167,11 +169,9 @@ impl Store {
     fn open(&self, id: &str) -> Result<OwnedFd, Error> {
         check_id(id)?;
         let path = self.root.join(id);
-        let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
-        match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
-            Ok(dir) => Ok(dir.into()),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Err(Error::Absent),
-            Err(source) => Err(Error::Folder { call: "open", path, source }),
+        match sys::fd::open(&path, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW) {
+            Err(Errno::ENOENT) => Err(Error::Absent),
+            opened => opened.map_err(|errno| Error::Folder { call: "open", path, source: errno.into() }),
         }
     }
 }

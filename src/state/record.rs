@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::spec::OCI_VERSION;
 use crate::{cgroups, resctrl};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,13 @@ pub struct Record {
     /// The bundle's annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// What is known of a container before its `create` has written anything down.
+    pub(super) fn unwritten() -> Self {
+        Self { oci_version: OCI_VERSION.to_owned(), ..Self::default() }
+    }
 }
 
 /// Where a container is in its life (runtime.md, "State"); `paused` is our own addition, as it is runc's.

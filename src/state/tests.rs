@@ -76,8 +76,7 @@ fn a_record_comes_back_as_it_was_saved() {
         annotations: [("k\"".to_owned(), "v<>\u{1}".to_owned())].into(),
         ..Default::default()
     };
-    container.save_record().unwrap();
-    container.save_config(b"{}").unwrap();
+    container.begin(b"{}").unwrap();
     let seen = store.load("c").unwrap();
     assert_eq!(seen.record, container.record);
     assert_eq!(seen.config().unwrap().1, b"{}");

@@ -42,7 +42,8 @@ pub fn execve(path: &CStr, argv: &CStrArray, envp: &CStrArray) -> Errno {
 
 /// close_range(2) (kernel 5.9): closes from `first` up to, but not including, `end`.
 ///
-/// For a cloned process only, and for descriptors whose owners it never drops, as it ends in execve or _exit.
+/// For descriptors without an owner, or whose owners are never dropped, as in a cloned process, which ends in execve or
+/// _exit.
 pub fn close_range(first: u32, end: u32) {
     if first < end {
         // SAFETY: takes integers. Nobody in this process will use or close these descriptors again: see above.

@@ -2,6 +2,10 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::Errno;
 
@@ -45,6 +49,11 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
     let scoped = resolve & (resolve::BENEATH | resolve::IN_ROOT) != 0;
     let again = if scoped { WALKS } else { 0 };
     (0..again).map(|_| open()).find(|opened| !matches!(opened, Err(Errno::EAGAIN))).unwrap_or_else(open)
+}
+
+/// openat(2) of a path on the host; O_CLOEXEC is always added. The C library's open(3) would set it once more.
+pub fn open(path: &Path, flags: i32) -> Result<OwnedFd, Errno> {
+    openat(AT_FDCWD, path, OFlag::from_bits_retain(flags | libc::O_CLOEXEC), Mode::empty())
 }
 
 /// Turns a system call's result into a descriptor that we own.

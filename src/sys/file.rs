@@ -1,20 +1,66 @@
 //! Whole small files, replaced as a whole, and locks on them.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsString};
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
-use super::fd::{openat2, resolve};
-use super::{Context, Errno, Error, errno_of};
+use nix::sys::stat::fstat;
 
-/// The whole content of a small file.
+use super::fd::{self, openat2, resolve};
+use super::{Context, Errno, Error, closing, errno_of};
+
+/// The whole content of a file of a directory.
 pub fn read_at(dir: BorrowedFd, name: &CStr) -> Result<Vec<u8>, Errno> {
-    let file = openat2(dir, name, libc::O_RDONLY, 0, resolve::BENEATH | resolve::NO_SYMLINKS)?;
-    let mut content = Vec::with_capacity(4096);
-    let read = File::from(file).read_to_end(&mut content);
-    read.map_err(|err| errno_of(&err))?;
-    Ok(content)
+    read_open(openat2(dir, name, libc::O_RDONLY, 0, resolve::BENEATH | resolve::NO_SYMLINKS)?)
+}
+
+/// The whole content of a file.
+pub fn read(path: &Path) -> Result<Vec<u8>, Errno> {
+    read_open(fd::open(path, libc::O_RDONLY)?)
+}
+
+fn read_open(file: OwnedFd) -> Result<Vec<u8>, Errno> {
+    let stat = fstat(&file)?;
+    let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+    let mut content = Vec::new();
+    loop {
+        // One byte more than there should be: a read that does not fill it has come to the end.
+        let room = usize::try_from(stat.st_size).unwrap_or(0).saturating_sub(content.len()).max(4095) + 1;
+        let filled = content.len();
+        content.resize(filled + room, 0);
+        let length = match nix::unistd::read(&file, &mut content[filled..]) {
+            Err(Errno::EINTR) => 0,
+            Ok(0) => return Ok(finished(file, content, filled)),
+            Ok(length) if is_regular && length < room => return Ok(finished(file, content, filled + length)),
+            read => read?,
+        };
+        content.truncate(filled + length);
+    }
+}
+
+fn finished(file: OwnedFd, mut content: Vec<u8>, length: usize) -> Vec<u8> {
+    closing::later(file);
+    content.truncate(length);
+    content
+}
+
+/// What one read(2) of a kernel's file finds, which is all of a file that the kernel hands out in one piece.
+pub fn read_piece<'b>(path: &Path, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    let file = fd::open(path, libc::O_RDONLY)?;
+    let length = nix::unistd::read(&file, buffer)?;
+    closing::later(file);
+    Ok(&buffer[..length])
+}
+
+/// Where an open file is, as the kernel tells it.
+pub fn path_of(file: BorrowedFd) -> Result<PathBuf, Errno> {
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let path = nix::fcntl::readlink(link.as_str())?.into_vec();
+    // Otherwise it has no path in our mount namespace.
+    if path.first() == Some(&b'/') { Ok(OsString::from_vec(path).into()) } else { Err(Errno::ENOENT) }
 }
 
 /// Writes until all of `content` is out.
@@ -39,7 +85,17 @@ pub fn write_atomic(dir: BorrowedFd, name: &CStr, content: &[u8]) -> Result<(), 
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
     let file = openat2(dir, NEW, flags, 0o600, resolve::BENEATH | resolve::NO_SYMLINKS)?;
     write_all(&file, content)?;
+    closing::later(file);
     nix::fcntl::renameat(dir, NEW, dir, name)
+}
+
+/// Writes a file that is not there yet. Readers may see it empty.
+pub fn write_new(dir: BorrowedFd, name: &CStr, content: &[u8]) -> Result<(), Errno> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
+    let file = openat2(dir, name, flags, 0o600, resolve::BENEATH | resolve::NO_SYMLINKS)?;
+    write_all(&file, content)?;
+    closing::later(file);
+    Ok(())
 }
 
 /// flock(2) with LOCK_* bits, waiting on through signals.

@@ -8,6 +8,7 @@
 
 pub mod bpf;
 pub mod clone;
+pub mod closing;
 pub mod cred;
 mod error;
 pub mod exec;

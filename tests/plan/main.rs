@@ -7,6 +7,7 @@
 mod hosts;
 mod refused;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use hull::plan::{self, Request};
@@ -113,7 +114,7 @@ fn document_of(name: &str) -> Spec {
 }
 
 fn parse<T: for<'de> serde::Deserialize<'de>>(path: &Path) -> T {
-    spec::parse(path, &spec::read(path).unwrap()).unwrap()
+    spec::parse(path, &fs::read(path).unwrap()).unwrap()
 }
 
 fn here(name: &str) -> PathBuf {
