@@ -18,6 +18,7 @@ pub fn facts(wanted: Wanted) -> HostFacts {
         euid: nix::unistd::geteuid().as_raw(),
         egid: nix::unistd::getegid().as_raw(),
         in_user_ns,
+        no_setgroups: in_user_ns && no_setgroups(),
         foreign_mounts: (in_user_ns || !is_admin) && may_not_clone_mounts(),
         capabilities,
         cgroups: cgroups::layout::probe(),
@@ -34,6 +35,10 @@ pub fn in_user_ns() -> bool {
     let map = file::read_piece(Path::new("/proc/self/uid_map"), &mut buffer).unwrap_or_default();
     let words = map.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     !words.eq([&b"0"[..], b"0", b"4294967295"])
+}
+
+fn no_setgroups() -> bool {
+    std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim_end() == "deny")
 }
 
 /// Whether the kernel says so: a copy of a mount is made, and thrown away.

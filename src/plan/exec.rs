@@ -69,7 +69,7 @@ pub fn compile(
     let rights = Rights::new(process, facts, own_user_ns, &mut out);
     let filter = Filter::place(seccomp.as_ref(), process.no_new_privileges);
     let program = process::program(process, &request.extra_env)?;
-    process::become_user(process, &rights, filter, &program, &mut out)?;
+    process::become_user(process, facts, &rights, filter, &program, &mut out)?;
     out.step("", Op::Ready);
     process::last_steps(process, &rights, filter, request.preserve_fds, &mut out)?;
     let child = ChildPlan { steps: out.steps, program: Some(program) };

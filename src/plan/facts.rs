@@ -35,6 +35,8 @@ pub struct HostFacts {
     pub egid: u32,
     /// Whether the caller runs inside a user namespace other than the host's first.
     pub in_user_ns: bool,
+    /// Whether setgroups(2) is given up in that namespace (CVE-2014-8989).
+    pub no_setgroups: bool,
     /// Whether the mounts that the caller sees belong to a user namespace in which it has no rights, as the host's
     /// do to an ordinary user: it cannot clone them.
     pub foreign_mounts: bool,

@@ -66,7 +66,7 @@ pub(super) fn compile(
     let own_user_ns = cx.spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::User);
     let capabilities = Rights::new(process, cx.facts, own_user_ns, out);
     let filter = Filter::place(seccomp, process.no_new_privileges);
-    become_user(process, &capabilities, filter, &program, out)?;
+    become_user(process, cx.facts, &capabilities, filter, &program, out)?;
     out.step("", Op::Ready);
     if request.wait_for_start {
         let slot = out.open(Open::StartSocket);
@@ -106,6 +106,7 @@ impl Filter {
 /// What init does to become the user, up to the point where it may wait for `start`.
 pub(super) fn become_user(
     process: &Process,
+    facts: &HostFacts,
     rights: &Rights,
     filter: Filter,
     program: &Program,
@@ -113,7 +114,13 @@ pub(super) fn become_user(
 ) -> Result<(), Error> {
     out.step("process.user.umask", Op::Umask { mask: umask(&process.user)? });
     out.step("process.cwd", Op::Cwd { path: cwd(process)? });
-    let identity = identity(&process.user)?;
+    let mut identity = identity(&process.user)?;
+    if facts.no_setgroups {
+        if !process.user.additional_gids.is_empty() {
+            out.warn("process.user.additionalGids: is ignored: setgroups(2) is denied in the user namespace around us");
+        }
+        identity.groups = None;
+    }
     if identity.uid != 0 {
         out.step("process.user.uid", Op::OwnStdio { uid: identity.uid });
     }

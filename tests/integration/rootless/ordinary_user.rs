@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
-use super::{USER, give_away, users_own};
+use super::{USER, as_user, give_away, users_own};
 use crate::harness::*;
 use crate::needs;
 
@@ -93,7 +93,7 @@ fn joined_namespaces() {
         }
         config.as_object_mut().unwrap().remove("hostname");
     });
-    second.runtime.launch_by(super::as_user());
+    second.runtime.launch_by(as_user());
     give_away(&second);
     let (world, neighbour) = (second.world(), first.exec_world(&[]));
     for kind in ["user", "pid", "ipc", "uts"] {
@@ -168,4 +168,22 @@ fn refusals() {
         &["mounts[5]", "network namespace"],
     );
     refused(users_own().without_namespace("pid"), &["mounts[0]", "/proc", "pid namespace"]);
+}
+
+/// A procfs of its own would show what is hidden around it, as in a container: the kernel refuses, the reason is said,
+/// and a bind is the way out.
+#[test]
+fn masks_around_it() {
+    needs!(root, user_ns);
+    let masked = || {
+        let mut container = users_own();
+        let masks = "mount --bind /dev/null /proc/version && exec \"$@\"";
+        let outside = ["unshare", "--mount", "sh", "-c", masks, "sh"].map(str::to_owned);
+        container.runtime.launch_by(outside.into_iter().chain(as_user()));
+        container
+    };
+    masked().create(&[]).refuses(&["mounts[0]", "proc", "bind /proc instead"]);
+    let bound = json!({ "destination": "/proc", "type": "none", "source": "/proc", "options": ["rbind"] });
+    let world = masked().set("/mounts/0", bound).without_namespace("pid").world();
+    assert_eq!(world["uid"]["effective"], 0);
 }
