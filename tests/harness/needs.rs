@@ -69,6 +69,11 @@ pub fn cgroup_v1(controller: &str) -> Need {
     when(fs::metadata(marker).is_ok(), &format!("needs the v1 controller {controller}"))
 }
 
+/// An absence of a v1 controller.
+pub fn no_cgroup_v1(controller: &str) -> Need {
+    when(cgroup_v1(controller).is_err(), &format!("needs a host without the v1 controller {controller}"))
+}
+
 /// A controller of a cgroup2 mounted at /sys/fs/cgroup.
 pub fn cgroup2(controller: &str) -> Need {
     let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
@@ -86,6 +91,27 @@ pub fn iproute2() -> Need {
 pub fn pure_cgroup2() -> Need {
     let there = fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_ok();
     when(there, "needs a host with cgroup2 alone")
+}
+
+/// Pressure stall information.
+pub fn pressure() -> Need {
+    when(fs::read_to_string("/proc/pressure/memory").is_ok(), "needs pressure stall information")
+}
+
+/// Weights of block devices, by BFQ or the kernel's own cost model.
+pub fn io_weight() -> Need {
+    let mine = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mine = mine.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default().to_owned();
+    let there = ["io.bfq.weight", "io.weight"]
+        .iter()
+        .any(|file| fs::metadata(format!("/sys/fs/cgroup/{mine}/{file}")).is_ok());
+    when(there, "needs io.weight or io.bfq.weight")
+}
+
+/// v1 controllers and a cgroup2 side by side.
+pub fn hybrid() -> Need {
+    let there = fs::metadata("/sys/fs/cgroup/unified/cgroup.procs").is_ok();
+    when(there, "needs a host with cgroup v1 and cgroup2")
 }
 
 /// A disk of any kind.
@@ -119,9 +145,25 @@ pub fn resctrl() -> Need {
     when(fs::metadata("/sys/fs/resctrl/schemata").is_ok(), "needs a mounted resctrl")
 }
 
+/// Monitoring groups in it.
+pub fn resctrl_monitoring() -> Need {
+    let there = fs::metadata("/sys/fs/resctrl/mon_groups").is_ok();
+    when(there, "needs a processor that can monitor (resctrl's mon_groups)")
+}
+
 /// An absence of resctrl.
 pub fn no_resctrl() -> Need {
     when(fs::metadata("/sys/fs/resctrl/schemata").is_err(), "needs a host without resctrl")
+}
+
+/// A systemd that manages this host.
+pub fn systemd() -> Need {
+    when(fs::metadata("/run/systemd/system").is_ok(), "needs systemd as the first process")
+}
+
+/// An absence of systemd.
+pub fn no_systemd() -> Need {
+    when(systemd().is_err(), "needs a host without systemd")
 }
 
 /// NUMA in the kernel.

@@ -47,6 +47,16 @@ pub fn write(path: &str, text: &str) -> Value {
     }
 }
 
+/// Writes that many bytes to a new file, so that they are in memory on a tmpfs.
+pub fn fill(path: &str, bytes: &str) -> Value {
+    let zeroes = vec![0; bytes.parse().unwrap_or(0)];
+    let opened = OpenOptions::new().write(true).create_new(true).open(path);
+    match opened.and_then(|mut file| std::io::Write::write_all(&mut file, &zeroes)) {
+        Ok(()) => json!({ "filled": zeroes.len() }),
+        Err(err) => errno::of_io(&err),
+    }
+}
+
 /// mkdir(2).
 pub fn mkdir(path: &str) -> Value {
     fs::create_dir(path).map_or_else(|err| errno::of_io(&err), |()| json!({}))

@@ -37,6 +37,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["stat", paths @ ..] => print(&files::each(paths, files::stat)),
         ["list", paths @ ..] => print(&files::each(paths, files::list)),
         ["write", path, text] => print(&files::write(path, text)),
+        ["fill", path, bytes] => print(&files::fill(path, bytes)),
         ["mkdir", paths @ ..] => print(&files::each(paths, files::mkdir)),
         ["open-device", path, mode] => print(&files::open_device(path, mode)),
         ["mknod", path, kind, major, minor] => print(&syscalls::mknod(path, kind, major, minor)),

@@ -175,3 +175,29 @@ fn m21_mount_label_without_selinux() {
     needs!(root, no_selinux);
     each_refused("/linux/mountLabel", &[json!("system_u:object_r:container_file_t:s0")]);
 }
+
+/// A directory of the image at /proc gets no kernel parameter in place of the kernel (CVE-2025-52881).
+/// config-linux.md, "Sysctl"
+#[test]
+fn a1_a_planted_proc_is_not_trusted() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/proc");
+    });
+    let fake = container.bundle.join("fake");
+    let planted = fake.join("sys/net/ipv4/ip_forward");
+    fs::create_dir_all(planted.parent().unwrap()).unwrap();
+    fs::write(&planted, "planted").unwrap();
+    let container = container
+        .mount("/proc", "bind", "fake", &["rbind"])
+        .mount("/true/proc", "proc", "proc", &[])
+        .set("/linux/maskedPaths", json!([]))
+        .set("/linux/readonlyPaths", json!([]))
+        .set("/linux/sysctl", json!({ "net.ipv4.ip_forward": "1" }))
+        .args(&["/probe", "read", "/true/proc/sys/net/ipv4/ip_forward"]);
+    let finished = container.run(&[]);
+    assert_eq!(fs::read_to_string(&planted).unwrap(), "planted");
+    if finished.code == 0 {
+        assert_eq!(finished.json()["/true/proc/sys/net/ipv4/ip_forward"], "1\n");
+    }
+}

@@ -1,6 +1,7 @@
 //! config-linux.md: the configuration that only Linux has.
 
 mod cgroups;
+mod cgroups_v2;
 mod devices;
 mod intel_rdt;
 mod kernel;
@@ -10,9 +11,10 @@ mod paths;
 mod resources_v1;
 mod resources_v2;
 mod seccomp;
+mod systemd;
 mod user_namespaces;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::Container;
 
@@ -26,6 +28,25 @@ fn limited(resources: &Value) -> Container {
     });
     container.create(&[]).ok();
     container
+}
+
+/// A container with more than 32 MiB in use is not limited to 16 by an update that checks, but to 128.
+#[track_caller]
+fn check_before_update(controller: &str, file: &str) {
+    let limits = |limit: u64| json!({ "limit": limit, "checkBeforeUpdate": true });
+    let container = Container::new().set("/linux/resources/memory", limits(268_435_456)).sleeping();
+    // Pages of a tmpfs are charged to whoever writes them, and stay.
+    let filled = container.exec(&[], &["/probe", "fill", "/dev/shm/full", "33554432"]).ok().json();
+    assert_eq!(filled, json!({ "filled": 33_554_432 }));
+    let update = |limit: u64| {
+        let command = container.runtime.command(["update", "--resources", "-", &container.id]);
+        command.stdin(&json!({ "memory": limits(limit) }).to_string()).run()
+    };
+    update(16_777_216).refuses(&[]);
+    assert_eq!(container.cgroup_file(controller, file), "268435456");
+    assert_eq!(container.status(), "running");
+    update(134_217_728).ok();
+    assert_eq!(container.cgroup_file(controller, file), "134217728");
 }
 
 /// A cgroup that is frozen until the end of the test, also when a runtime hangs in it.

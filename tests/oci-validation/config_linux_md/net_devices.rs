@@ -56,6 +56,12 @@ fn add_with_addresses(name: &str) {
     ip(&format!("link set {name} up"));
 }
 
+/// The interface of this name in the network namespace of a process.
+#[track_caller]
+fn link_in(pid: i32, name: &str) -> Value {
+    ip_in(pid, "addr").as_array().unwrap().iter().find(|link| link["ifname"] == name).unwrap().clone()
+}
+
 /// Its addresses, but those that the kernel makes by itself, as sorted `local/prefix`.
 fn addresses(link: &Value) -> Vec<String> {
     let infos = link["addr_info"].as_array().unwrap().iter();
@@ -65,29 +71,40 @@ fn addresses(link: &Value) -> Vec<String> {
     all
 }
 
-/// An interface is up, with its mtu, hardware address and lasting global addresses, and gone from the host.
+/// An interface is up inside, with its new name, its mtu and hardware address, and gone from the host.
 /// config-linux.md, "Network Devices"
 #[test]
 fn nd1_moved_and_renamed() {
     needs!(root, iproute2);
     in_private_network(|| {
-        add_with_addresses("veth7");
+        add("veth7");
         let container =
             Container::new().set("/linux/netDevices", json!({ "veth7": { "name": "data0" } })).sleeping();
-        let links = ip_in(container.pid(), "addr");
-        let link = links.as_array().unwrap().iter().find(|link| link["ifname"] == "data0").unwrap();
+        let link = link_in(container.pid(), "data0");
         assert_eq!((&link["mtu"], &link["address"]), (&json!(1400), &json!("02:00:00:00:00:07")));
         assert!(link["flags"].as_array().unwrap().contains(&json!("UP")), "{link}");
-        assert_eq!(addresses(link), ["192.0.2.7/24", "198.51.100.1/32", "2001:db8::7/64"]);
+        let host = ip("link");
+        let names: Vec<_> = host.as_array().unwrap().iter().map(|link| &link["ifname"]).collect();
+        assert_eq!(names, ["lo", "of-veth7"]);
+    });
+}
+
+/// Lasting global addresses are kept with their properties; those with an end and those of the link are not.
+/// config-linux.md, "Network Devices"
+#[test]
+fn nd2_lasting_addresses() {
+    needs!(root, iproute2);
+    in_private_network(|| {
+        add_with_addresses("veth7");
+        let container = Container::new().set("/linux/netDevices", json!({ "veth7": {} })).sleeping();
+        let link = link_in(container.pid(), "veth7");
+        assert_eq!(addresses(&link), ["192.0.2.7/24", "198.51.100.1/32", "2001:db8::7/64"]);
         let info = |local: &str| {
             link["addr_info"].as_array().unwrap().iter().find(|info| info["local"] == local).unwrap()
         };
         assert_eq!(info("192.0.2.7")["broadcast"], "192.0.2.255");
         assert_eq!(info("198.51.100.1")["address"], "198.51.100.2");
         assert_eq!(info("2001:db8::7")["noprefixroute"], true);
-        let host = ip("link");
-        let names: Vec<_> = host.as_array().unwrap().iter().map(|link| &link["ifname"]).collect();
-        assert_eq!(names, ["lo", "of-veth7"]);
     });
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::limited;
+use super::{check_before_update, limited};
 use crate::harness::*;
 use crate::needs;
 use crate::refused::each_refused;
@@ -141,6 +141,14 @@ fn v1_1_unlimited_memory() {
     assert!(container.cgroup_file("memory", "memory.limit_in_bytes").len() > 15);
 }
 
+/// With checkBeforeUpdate, a limit below what is used already is refused and changes nothing.
+/// config-linux.md, "Memory"
+#[test]
+fn v1_1_check_before_update() {
+    needs!(root, cgroup_v1("memory"));
+    check_before_update("memory", "memory.limit_in_bytes");
+}
+
 /// Values that the kernel would refuse, or that contradict each other.
 /// config-linux.md, "Memory"
 #[test]
@@ -208,4 +216,57 @@ fn v1_6_unified() {
         "/linux/resources/unified",
         &[json!({ "memory.high": "1000000" }), json!({ "../x": "1" }), json!({ "a/b": "1" })],
     );
+}
+
+/// The container's directories in all hierarchies that /proc/PID/cgroup lists, by their controllers.
+fn places(pid: i32) -> Vec<(String, String)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let fields = text.lines().map(|line| line.splitn(3, ':').skip(1).map(str::to_owned).collect::<Vec<_>>());
+    fields.map(|fields| (fields[0].clone(), fields[1].clone())).collect()
+}
+
+/// On a hybrid host the container is in the named hierarchy and in cgroup2 too, and leaves both.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn v1_7_hybrid_hosts() {
+    needs!(root, hybrid, cgroup_v1("systemd"));
+    let container = Container::new().sleeping();
+    let (pid, path) = (container.pid(), container.cgroup.clone());
+    for hierarchy in ["name=systemd", ""] {
+        let place = places(pid).into_iter().find(|(controllers, _)| controllers == hierarchy);
+        assert_eq!(place.map(|(_, place)| place).as_ref(), Some(&path), "{hierarchy:?}");
+    }
+    assert_eq!(container.cgroup_file("unified", "cgroup.procs"), pid.to_string());
+    container.delete(&["--force"]).ok();
+    for hierarchy in ["systemd", "unified"] {
+        assert!(fs::metadata(format!("/sys/fs/cgroup/{hierarchy}{path}")).is_err(), "{hierarchy}");
+    }
+}
+
+/// A limit of a controller that no hierarchy has is an error; without the limit the absence is none.
+/// config-linux.md, "Control groups"
+#[test]
+fn v1_7_absent_controllers() {
+    needs!(root, cgroup_v1("pids"), no_cgroup_v1("net_cls"));
+    each_refused("/linux/resources/network", &[json!({ "classID": 1_048_577 })]);
+    Container::new().world();
+}
+
+/// The process is in each v1 hierarchy before the program runs, in the same place, and alone there.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn v1_8_all_controllers_at_once() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new().args(&["/probe", "pause"]);
+    container.create(&[]).ok();
+    let pid = container.pid();
+    let created = places(pid);
+    assert!(created.iter().all(|(_, place)| *place == container.cgroup), "{created:?}");
+    for (controllers, place) in created.iter().filter(|(controllers, _)| !controllers.is_empty()) {
+        let name = controllers.trim_start_matches("name=");
+        let procs = fs::read_to_string(format!("/sys/fs/cgroup/{name}{place}/cgroup.procs")).unwrap();
+        assert_eq!(procs.trim(), pid.to_string(), "{controllers}");
+    }
+    container.start().ok();
+    assert_eq!(places(pid), created);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Frozen, limited};
+use super::{Frozen, check_before_update, limited};
 use crate::harness::*;
 use crate::needs;
 use crate::refused::each_refused;
@@ -159,4 +159,54 @@ fn m17_cgroup2_mount() {
     let container = Container::new().mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "ro"]);
     let container = container.args(&["/probe", "read", "/sys/fs/cgroup/cgroup.procs"]);
     assert_eq!(container.world()["/sys/fs/cgroup/cgroup.procs"], "1\n");
+}
+
+/// Weights and throttles: io.weight counts from 1 to 10000, io.max has a line for each device.
+/// config-linux.md, "Block IO"
+#[test]
+fn v2_5_block_io() {
+    needs!(root, cgroup2("io"), block_device);
+    let device = disk();
+    let (major, minor) = device.split_once(':').unwrap();
+    let (major, minor): (u32, u32) = (major.parse().unwrap(), minor.parse().unwrap());
+    let rate = |rate: u64| json!([{ "major": major, "minor": minor, "rate": rate }]);
+    let container = limited(&json!({ "blockIO": {
+        "throttleReadBpsDevice": rate(1_048_576), "throttleWriteIOPSDevice": rate(100)
+    } }));
+    assert_eq!(
+        container.cgroup_file("", "io.max"),
+        format!("{device} rbps=1048576 wbps=max riops=max wiops=100")
+    );
+}
+
+/// A weight of v1, 10 to 1000, becomes one of v2, 1 to 10000, or goes to BFQ as it is.
+/// config-linux.md, "Block IO"
+#[test]
+fn v2_5_weights() {
+    needs!(root, cgroup2("io"), io_weight);
+    for (weight, of_v2) in [(10, 1), (1000, 10_000)] {
+        let container = limited(&json!({ "blockIO": { "weight": weight } }));
+        let file = |name: &str| {
+            let dir = std::path::Path::new("/sys/fs/cgroup").join(container.cgroup.trim_start_matches('/'));
+            std::fs::read_to_string(dir.join(name)).ok().map(|text| text.lines().next().unwrap().to_owned())
+        };
+        match file("io.bfq.weight") {
+            Some(line) => assert_eq!(line, format!("default {weight}")),
+            None => assert_eq!(file("io.weight"), Some(format!("default {of_v2}"))),
+        }
+    }
+}
+
+/// The numbers of some disk, as `major:minor`.
+fn disk() -> String {
+    let disk = std::fs::read_dir("/sys/block").unwrap().flatten().next().unwrap();
+    std::fs::read_to_string(disk.path().join("dev")).unwrap().trim().to_owned()
+}
+
+/// With checkBeforeUpdate, a limit below what is used already is refused and changes nothing.
+/// config-linux.md, "Memory"
+#[test]
+fn v2_12_check_before_update() {
+    needs!(root, cgroup2("memory"));
+    check_before_update("", "memory.max");
 }

@@ -382,3 +382,40 @@ fn e12_many_rules() {
     }
     assert!(answer("18")["result"].is_u64());
 }
+
+/// Metadata is for the agent, so there has to be one.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e8_metadata_without_a_listener() {
+    needs!(root);
+    each_refused(
+        "/linux/seccomp",
+        &[json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "for nobody" })],
+    );
+}
+
+/// Profiles that differ in a detail are different filters, also where a runtime keeps compiled ones.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e11_profiles_are_told_apart() {
+    needs!(root);
+    let mut container = Container::new();
+    let rule = |errno: u32, value: u64| {
+        let condition = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
+        json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            { "names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno, "args": [condition] }
+        ] })
+    };
+    // One state folder for all, so that one cache would serve them.
+    for (errno, value, asked, answer) in [
+        (28, 12, "12", json!({ "errno": "ENOSPC" })),
+        (38, 12, "12", json!({ "errno": "ENOSYS" })),
+        (38, 1, "12", json!({ "result": 0o22 })),
+        (38, 1, "1", json!({ "errno": "ENOSYS" })),
+        (28, 12, "12", json!({ "errno": "ENOSPC" })),
+    ] {
+        container =
+            container.set("/linux/seccomp", rule(errno, value)).args(&["/probe", "syscall", "umask", asked]);
+        assert_eq!(container.world(), answer, "errno {errno} for umask({value}), asked {asked}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
@@ -206,4 +206,86 @@ fn an1_unknown_keys() {
     let annotations = json!({ "com.example.unknown": "", "org.opencontainers.image.unknown": "x" });
     let container = Container::new().set("/annotations", annotations.clone()).sleeping();
     assert_eq!(container.state()["annotations"], annotations);
+}
+
+/// An empty key is an error, beside others that are good.
+/// config.md, "Annotations"
+#[test]
+fn an1_empty_keys() {
+    needs!(root);
+    each_refused("/annotations", &[json!({ "": "x" }), json!({ "good": "x", "": "" })]);
+}
+
+/// `kill` without a signal sends TERM, or what the image's annotation asks for; nothing else.
+/// config.md, "Annotations"
+#[test]
+fn an2_stop_signal() {
+    needs!(root);
+    let container = Container::new()
+        .set("/annotations", json!({ "org.opencontainers.image.stopSignal": "SIGUSR1" }))
+        .args(&["/probe", "wait", "/ready"]);
+    let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
+    let flags = container.bundled(&[]);
+    let run = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat()).spawn();
+    assert_eq!(ready.word(), "ready\n");
+    container.verb("kill", &[], &[]).ok();
+    let signal = run.finish().ok().json()["signal"].clone();
+    assert!(signal == 15 || signal == 10, "signal {signal}");
+}
+
+/// Annotations that change what happens on the host are listed by `features`; those of other runtimes and of service
+/// managers are only words when they are not.
+/// features.md, "Features Structure"
+#[test]
+fn an3_unsafe_annotations() {
+    needs!(root);
+    let container = Container::new();
+    let features = container.runtime.command(["features"]).run().ok().json();
+    let listed: Vec<&str> = match features["potentiallyUnsafeConfigAnnotations"].as_array() {
+        Some(list) => list.iter().map(|name| name.as_str().unwrap()).collect(),
+        None => Vec::new(),
+    };
+    // A name that ends with a dot stands for all names below it.
+    let is_listed = |name: &str| {
+        listed.iter().any(|unsafe_one| {
+            *unsafe_one == name || unsafe_one.ends_with('.') && name.starts_with(unsafe_one)
+        })
+    };
+    let attempts = [
+        ("run.oci.keep_original_groups", "1"),
+        ("run.oci.hooks.stdout", "stdout-of-hooks"),
+        ("run.oci.systemd.subgroup", "inner"),
+        ("run.oci.delegate-cgroup", "inner"),
+        ("run.oci.mount_context_type", "rootcontext"),
+        ("run.oci.timens_offset", "1000"),
+        ("run.oci.handler", "wasm"),
+        ("org.systemd.property.TasksMax", "7"),
+        ("io.kubernetes.cri-o.Devices", "/dev/kmsg"),
+    ];
+    let world = |container: Container| {
+        let world = container.without_namespace("cgroup").world();
+        ["groups", "mounts", "devices", "cwd", "rlimits", "exe"].map(|part| forget_ids(&world[part]))
+    };
+    let plain = world(container);
+    for (name, value) in attempts.into_iter().filter(|(name, _)| !is_listed(name)) {
+        let container = Container::new().set("/annotations", json!({ name: value }));
+        let (cgroup, made) = (container.cgroup.clone(), container.bundle.join("stdout-of-hooks"));
+        let own = world(container);
+        assert_eq!(own, plain, "{name} changes the container, and features does not list it ({cgroup})");
+        assert!(fs::metadata(made).is_err(), "{name} made a file on the host");
+    }
+}
+
+/// Without what differs between any two containers: ids and devices of mounts, paths of the bundle.
+fn forget_ids(part: &Value) -> Value {
+    match part {
+        Value::Array(items) => items.iter().map(forget_ids).collect(),
+        Value::Object(members) => {
+            let kept = members.iter().filter(|(name, _)| {
+                !matches!(name.as_str(), "id" | "parent" | "device" | "root" | "propagation")
+            });
+            kept.map(|(name, value)| (name.clone(), forget_ids(value))).collect()
+        }
+        other => other.clone(),
+    }
 }

@@ -116,3 +116,15 @@ fn p12_bad_rlimits() {
         ],
     );
 }
+
+/// Nine descriptors are enough for the program, whatever the runtime needs on its way there.
+/// config.md, "POSIX process"
+#[test]
+fn p11_nine_descriptors() {
+    needs!(root);
+    let limit = json!([{ "type": "RLIMIT_NOFILE", "soft": 9, "hard": 9 }]);
+    let world = Container::new().set("/process/rlimits", limit.clone()).world();
+    assert_eq!(world["rlimits"]["RLIMIT_NOFILE"], json!({ "soft": 9, "hard": 9 }));
+    let container = Container::new().set("/process/rlimits", limit).sleeping();
+    assert_eq!(container.exec_world(&[])["rlimits"]["RLIMIT_NOFILE"], json!({ "soft": 9, "hard": 9 }));
+}

@@ -4,6 +4,7 @@ mod credentials;
 mod document;
 mod hooks;
 mod limits;
+mod mount_kinds;
 mod mount_options;
 mod mounts;
 mod process;

@@ -90,19 +90,30 @@ fn p20_signals_are_clean() {
     assert_eq!(world["signals"], json!({ "blocked": [], "ignored": [], "caught": [], "pending": [] }));
 }
 
-/// The program leads a session of its own and nothing of the runtime's stage remains.
+/// The program leads a session and a process group of its own.
 /// config.md, "Process"
 #[test]
 fn p21_a_session_of_its_own() {
     needs!(root);
     let world = Container::new().world();
     assert_eq!((&world["sid"], &world["pgid"]), (&json!(1), &json!(1)));
-    assert_eq!(world["parent_death_signal"], 0);
-    assert_eq!(world["dumpable"], 1);
-    assert_eq!(world["thp_disabled"], 0);
-    assert_eq!(world["timer_slack"], 50_000);
-    assert_eq!(world["personality"], 0);
-    assert_eq!(world["securebits"], 0);
+    assert_eq!(world["tty"]["controlling"], false);
+}
+
+/// Nothing that the runtime changed of itself on the way is left in the program, nor in what `exec` adds.
+/// config.md, "Process"
+#[test]
+fn p22_nothing_of_the_runtime_remains() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    for world in [Container::new().world(), container.exec_world(&[])] {
+        assert_eq!(world["parent_death_signal"], 0);
+        assert_eq!(world["dumpable"], 1);
+        assert_eq!(world["thp_disabled"], 0);
+        assert_eq!(world["timer_slack"], 50_000);
+        assert_eq!(world["personality"], 0);
+        assert_eq!(world["securebits"], 0);
+    }
 }
 
 /// The session keyring is the container's, unless it shall not be.

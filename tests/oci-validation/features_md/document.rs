@@ -12,8 +12,10 @@ pub fn features() -> Value {
 }
 
 /// A list of strings.
+#[track_caller]
 pub fn words(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    let list = list.as_array().unwrap_or_else(|| panic!("{list} is no list"));
+    list.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
 /// `features` has the shape of the specification's document.

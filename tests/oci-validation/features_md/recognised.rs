@@ -163,3 +163,100 @@ fn f5_seccomp_flags() {
         assert_eq!(Container::new().set("/linux/seccomp", filter).world()["seccomp"]["mode"], 2, "{flag}");
     }
 }
+
+/// A bind refuses every word that is not listed among the mount options, and none of those is data of a filesystem.
+/// features.md, "Features Structure"
+#[test]
+fn f3_mount_options_are_all() {
+    needs!(root);
+    let options = words(&features()["mountOptions"]);
+    // Words of mount(8), of other runtimes and of filesystems.
+    let others = "rmand rnomand rsync rdefaults rsilent auto noauto user nouser users owner group nofail _netdev \
+        copy-symlink dir file remount,ro X-mount.mkdir rnostrict rrelatim nolock size=64k mode=755 uid=0 \
+        context=x rw=recursive RO BIND";
+    for word in others.split_whitespace().filter(|word| !options.iter().any(|option| option == word)) {
+        let container = Container::new().mount("/host", "bind", "shared", &["rbind", word]);
+        fs::create_dir(container.bundle.join("shared")).unwrap();
+        let finished = container.create(&[]);
+        assert_ne!(finished.code, 0, "{word} is accepted, and not listed");
+        container.assert_clean();
+    }
+    for word in ["size", "mode", "uid", "gid", "nr_inodes", "newinstance", "hidepid", "lowerdir"] {
+        assert!(!options.iter().any(|option| option.starts_with(word)), "{word} belongs to a filesystem");
+    }
+}
+
+/// The hooks are those of the specification.
+/// features.md, "Features Structure"
+#[test]
+fn f3_hooks_are_all() {
+    let mut kinds = words(&features()["hooks"]);
+    kinds.sort_unstable();
+    assert_eq!(
+        kinds,
+        ["createContainer", "createRuntime", "poststart", "poststop", "prestart", "startContainer"]
+    );
+}
+
+/// What is not listed is not accepted: namespaces, actions, operators, architectures, flags, memory policies.
+/// features.md, "Features Structure"
+#[test]
+fn f5_nothing_else_is_accepted() {
+    needs!(root);
+    let listed = features()["linux"].clone();
+    let filter = |pointer: &str, word: &str| {
+        let mut filter = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{
+            "names": ["ptrace"], "action": "SCMP_ACT_ERRNO",
+            "args": [{ "index": 0, "value": 77, "op": "SCMP_CMP_EQ" }]
+        }] });
+        *filter.pointer_mut(pointer).unwrap() = json!(word);
+        json!({ "seccomp": filter })
+    };
+    let list =
+        |name: &str, word: &str| json!({ "seccomp": { "defaultAction": "SCMP_ACT_ALLOW", name: [word] } });
+    // What is listed, words of the same kind that should not be, and `linux` with such a word.
+    type Row<'a> = (&'a Value, &'a [&'a str], &'a dyn Fn(&str) -> Value);
+    let table: &[Row] = &[
+        (
+            &listed["namespaces"],
+            &["mnt", "net", "PID", "syslog", ""],
+            &|word| json!({ "namespaces": [{ "type": "mount" }, { "type": word }] }),
+        ),
+        (&listed["seccomp"]["actions"], &["SCMP_ACT_KILL_GROUP", "SCMP_ACT_USER_NOTIF", "ALLOW"], &|word| {
+            filter("/syscalls/0/action", word)
+        }),
+        (&listed["seccomp"]["operators"], &["SCMP_CMP_MASKED_NE", "EQ", "=="], &|word| {
+            filter("/syscalls/0/args/0/op", word)
+        }),
+        (&listed["seccomp"]["archs"], &["SCMP_ARCH_NATIVE", "SCMP_ARCH_SPARC", "amd64"], &|word| {
+            list("architectures", word)
+        }),
+        (
+            &listed["seccomp"]["knownFlags"],
+            &["SECCOMP_FILTER_FLAG_NEW_LISTENER", "SECCOMP_FILTER_FLAG_TSYNC_ESRCH", "TSYNC"],
+            &|word| list("flags", word),
+        ),
+        (
+            &listed["memoryPolicy"]["modes"],
+            &["MPOL_MAX", "bind", ""],
+            &|word| json!({ "memoryPolicy": { "mode": word, "nodes": "0" } }),
+        ),
+        (
+            &listed["memoryPolicy"]["flags"],
+            &["MPOL_F_MEMS_ALLOWED", "static"],
+            &|word| json!({ "memoryPolicy": { "mode": "MPOL_BIND", "nodes": "0", "flags": [word] } }),
+        ),
+    ];
+    for (list, others, document) in table {
+        let known = words(list);
+        for word in others.iter().filter(|word| !known.iter().any(|one| one == *word)) {
+            let container = Container::new().edit(|config| {
+                for (name, value) in document(word).as_object().unwrap() {
+                    config["linux"][name] = value.clone();
+                }
+            });
+            assert_ne!(container.create(&[]).code, 0, "{word} is accepted, and not listed");
+            container.assert_clean();
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! runtime.md: state, lifecycle and operations.
 
+mod interrupted;
 mod lifecycle;
 mod operations;
 mod state;
