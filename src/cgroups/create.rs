@@ -216,15 +216,24 @@ struct Refusal {
 }
 
 /// Enables controllers for the children of `dir`: all at once, or those that it can.
+///
+/// Where processes live in `dir` itself, none is tried on its own: the kernel would accept those that may be threaded,
+/// and turn the cgroup into the root of a threaded subtree, whose children take no processes.
 fn enable(dir: &Path, controllers: &[&str], refusals: &mut Vec<Refusal>) {
     let control = dir.join("cgroup.subtree_control");
-    let words: Vec<String> = controllers.iter().map(|controller| format!("+{controller}")).collect();
-    if file::try_write(&control, &words.join(" ")).is_ok() {
-        return;
-    }
-    for (controller, word) in controllers.iter().zip(&words) {
-        if let Err(errno) = file::try_write(&control, word) {
-            refusals.push(Refusal { dir: dir.to_owned(), controller: (*controller).to_owned(), errno });
+    let offered = file::try_read(&dir.join("cgroup.controllers")).unwrap_or_default();
+    let offered: Vec<&str> =
+        controllers.iter().copied().filter(|controller| lists(&offered, controller)).collect();
+    let word = |controller: &&str| format!("+{controller}");
+    let together = file::try_write(&control, &offered.iter().map(word).collect::<Vec<_>>().join(" "));
+    let Err(refused) = together else { return };
+    for controller in offered {
+        let alone = match refused {
+            Errno::EBUSY => Err(refused),
+            _ => file::try_write(&control, &word(&controller)),
+        };
+        if let Err(errno) = alone {
+            refusals.push(Refusal { dir: dir.to_owned(), controller: controller.to_owned(), errno });
         }
     }
 }

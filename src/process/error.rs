@@ -258,6 +258,9 @@ fn hint_step(op: &Op, errno: Errno) -> &'static str {
         (Op::Identity(_), Errno::EPERM) => {
             "supplementary groups need setgroups(2), which this user namespace denies"
         }
+        (Op::MemoryPolicy { .. }, Errno::EINVAL) => {
+            "this kernel does not know the mode or a flag of it, or the machine has no such node"
+        }
         (Op::Seccomp, Errno::EINVAL) => "this kernel does not know one of the filter's flags",
         (Op::PivotRoot, Errno::EINVAL) => {
             "the host's root cannot be pivoted away from (an initramfs?): use --no-pivot"

@@ -214,15 +214,6 @@ impl Container {
         let left = self.leftovers();
         assert!(left.is_empty(), "left behind: {left:#?}");
     }
-
-    /// The text of a file in one of the container's cgroups, v1 controller or v2.
-    #[track_caller]
-    pub fn cgroup_file(&self, controller: &str, file: &str) -> String {
-        let below = self.cgroup.trim_start_matches('/');
-        let path = std::path::Path::new("/sys/fs/cgroup").join(controller).join(below).join(file);
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
-        text.trim_end().to_owned()
-    }
 }
 
 impl Drop for Container {

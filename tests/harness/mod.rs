@@ -8,6 +8,7 @@
 
 mod bad;
 mod bundle;
+mod cgroup;
 mod console;
 mod container;
 mod event;
@@ -21,6 +22,7 @@ mod runtime;
 pub use self::{
     bad::{Bad, bad, check, without},
     bundle::{Bundle, install},
+    cgroup::{hierarchy, is_v2, membership},
     console::Console,
     container::Container,
     event::{Fifo, await_exit, readable},

@@ -58,9 +58,29 @@ pub fn user_ns() -> Need {
     when(limit.trim().parse::<u64>().is_ok_and(|limit| limit > 0), "needs user namespaces")
 }
 
+/// A kernel of that version or a newer one.
+pub fn kernel(version: &str) -> Need {
+    let numbers = |text: &str| -> Vec<u32> {
+        text.split(['.', '-']).map_while(|number| number.parse().ok()).take(2).collect()
+    };
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    when(numbers(&release) >= numbers(version), &format!("needs Linux {version}"))
+}
+
 /// New time namespaces (kernel 5.6).
 pub fn time_ns() -> Need {
     when(fs::metadata("/proc/self/ns/time").is_ok(), "needs time namespaces (kernel 5.6)")
+}
+
+/// A controller of either version, below /sys/fs/cgroup.
+pub fn controller(name: &str) -> Need {
+    let there = cgroup_v1(name).is_ok() || cgroup2(name).is_ok();
+    when(there, &format!("needs the controller {name}"))
+}
+
+/// A freezer of either version.
+pub fn freezer() -> Need {
+    cgroup_v1("freezer").or_else(|_| pure_cgroup2())
 }
 
 /// A v1 controller mounted below /sys/fs/cgroup.

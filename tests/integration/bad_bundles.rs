@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Container, bad, check, without};
+use crate::harness::{Container, bad, check, is_v2, without};
 use crate::needs;
 
 /// The document itself: version, root, annotations, names.
@@ -379,7 +379,7 @@ fn resources() {
             "/linux/resources/memory",
             json!({ "swappiness": 500 }),
             "linux.resources.memory.swappiness",
-            "500",
+            if is_v2() { "cgroup v1 only" } else { "500" },
         ),
         bad(
             "/linux/resources/memory",

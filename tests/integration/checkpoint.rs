@@ -127,7 +127,7 @@ fn leave_running() {
 /// A paused container can be written down too.
 #[test]
 fn a_paused_container() {
-    needs!(root, criu, cgroup_v1("freezer"));
+    needs!(root, criu, freezer);
     let mut tally = Tally::new(Container::new()).at_two();
     tally.container.verb("pause", &[], &[]).ok();
     tally.checkpoint(&[]).ok();
@@ -305,7 +305,7 @@ fn a_supervisor_that_has_gone() {
 /// Limits hold again, in the cgroup that config.json names now.
 #[test]
 fn another_cgroup() {
-    needs!(root, criu, cgroup_v1("pids"));
+    needs!(root, criu, controller("pids"));
     let container = Container::new().set("/linux/resources/pids", json!({ "limit": 33 }));
     let mut tally = Tally::new(container).at_two();
     tally.checkpoint(&[]).ok();
@@ -313,7 +313,7 @@ fn another_cgroup() {
     tally.container.bundle.config["linux"]["cgroupsPath"] = json!(tally.container.cgroup);
     tally.restore(&["--detach", "--manage-cgroups-mode", "ignore"]).ok();
     assert_eq!(tally.next(), 3);
-    assert_eq!(tally.container.cgroup_file("pids", "pids.max"), "33");
+    assert_eq!(tally.container.limit("pids.limit"), "33");
     assert_eq!(tally.container.cgroup_file("pids", "cgroup.procs"), tally.container.pid().to_string());
 }
 

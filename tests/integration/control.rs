@@ -8,14 +8,14 @@ use crate::needs;
 /// A paused container says so and stands still until resumed.
 #[test]
 fn pause_and_resume() {
-    needs!(root, cgroup_v1("freezer"));
+    needs!(root, freezer);
     let container = Container::new().sleeping();
     container.verb("pause", &[], &[]).ok();
     assert_eq!(container.status(), "paused");
-    assert_eq!(container.cgroup_file("freezer", "freezer.state"), "FROZEN");
+    assert!(container.is_frozen());
     container.verb("resume", &[], &[]).ok();
     assert_eq!(container.status(), "running");
-    assert_eq!(container.cgroup_file("freezer", "freezer.state"), "THAWED");
+    assert!(!container.is_frozen());
 }
 
 /// Resuming what is not paused is an error.
@@ -39,7 +39,7 @@ fn pause_needs_a_live_container() {
 /// A paused container is deleted by force without being resumed by hand.
 #[test]
 fn forced_delete_of_a_paused_container() {
-    needs!(root, cgroup_v1("freezer"));
+    needs!(root, freezer);
     let container = Container::new().sleeping();
     let pid = container.pid();
     container.verb("pause", &[], &[]).ok();
@@ -51,59 +51,60 @@ fn forced_delete_of_a_paused_container() {
 /// Flags of update change the files of the cgroup.
 #[test]
 fn update_by_flags() {
-    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"), cgroup_v1("cpu"));
+    needs!(root, controller("memory"), controller("pids"), controller("cpu"));
     let container = Container::new().sleeping();
     container.verb("update", &["--pids-limit", "17"], &[]).ok();
-    assert_eq!(container.cgroup_file("pids", "pids.max"), "17");
+    assert_eq!(container.limit("pids.limit"), "17");
     container.verb("update", &["--memory", "64M", "--memory-reservation", "32M"], &[]).ok();
-    assert_eq!(container.cgroup_file("memory", "memory.limit_in_bytes"), "67108864");
-    assert_eq!(container.cgroup_file("memory", "memory.soft_limit_in_bytes"), "33554432");
+    assert_eq!(container.limit("memory.limit"), "67108864");
+    assert_eq!(container.limit("memory.reservation"), "33554432");
     container.verb("update", &["--cpu-share", "200"], &[]).ok();
-    assert_eq!(container.cgroup_file("cpu", "cpu.shares"), "200");
+    let (file, value) = if is_v2() { ("cpu.weight", "29") } else { ("cpu.shares", "200") };
+    assert_eq!(container.cgroup_file("cpu", file), value);
     container.verb("update", &["--cpu-period", "50000", "--cpu-quota", "25000"], &[]).ok();
-    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_period_us"), "50000");
-    assert_eq!(container.cgroup_file("cpu", "cpu.cfs_quota_us"), "25000");
+    assert_eq!(container.limit("cpu.period"), "50000");
+    assert_eq!(container.limit("cpu.quota"), "25000");
     container.verb("update", &["--cpuset-cpus", "0"], &[]).ok();
-    assert_eq!(container.cgroup_file("cpuset", "cpuset.cpus"), "0");
-    assert_eq!(container.cgroup_file("pids", "pids.max"), "17", "an update of one limit reset another");
+    assert_eq!(container.limit("cpu.cpus"), "0");
+    assert_eq!(container.limit("pids.limit"), "17", "an update of one limit reset another");
 }
 
 /// `--resources FILE`, and `-` for stdin, take the document form.
 #[test]
 fn update_by_document() {
-    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"));
+    needs!(root, controller("memory"), controller("pids"));
     let container = Container::new().sleeping();
     let document = json!({ "memory": { "limit": 33_554_432 }, "pids": { "limit": 9 } });
     let file = container.bundle.join("resources.json");
     std::fs::write(&file, document.to_string()).unwrap();
     container.verb("update", &["--resources", file.to_str().unwrap()], &[]).ok();
-    assert_eq!(container.cgroup_file("memory", "memory.limit_in_bytes"), "33554432");
-    assert_eq!(container.cgroup_file("pids", "pids.max"), "9");
+    assert_eq!(container.limit("memory.limit"), "33554432");
+    assert_eq!(container.limit("pids.limit"), "9");
 
     let document = json!({ "pids": { "limit": 11 } }).to_string();
     let command = container.runtime.command(["update", "--resources", "-", &container.id]);
     command.stdin(&document).run().ok();
-    assert_eq!(container.cgroup_file("pids", "pids.max"), "11");
+    assert_eq!(container.limit("pids.limit"), "11");
 }
 
 /// A limit can be raised again, memory and swap in the right order both ways.
 #[test]
 fn update_up_and_down() {
-    needs!(root, cgroup_v1("memory"));
+    needs!(root, controller("memory"));
     let container =
         Container::new().set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }));
     let container = container.sleeping();
     for (limit, bytes) in [("64M", "67108864"), ("48M", "50331648"), ("128M", "134217728")] {
         container.verb("update", &["--memory", limit, "--memory-swap", limit], &[]).ok();
-        assert_eq!(container.cgroup_file("memory", "memory.limit_in_bytes"), bytes);
-        assert_eq!(container.cgroup_file("memory", "memory.memsw.limit_in_bytes"), bytes);
+        assert_eq!(container.limit("memory.limit"), bytes);
+        assert_eq!(container.limit("memory.swap"), bytes);
     }
 }
 
 /// A value that the kernel refuses is an error, and names the file.
 #[test]
 fn update_refuses_nonsense() {
-    needs!(root, cgroup_v1("cpuset"));
+    needs!(root, controller("cpuset"));
     let container = Container::new().sleeping();
     container.verb("update", &["--cpuset-cpus", "4000"], &[]).refuses(&["cpuset.cpus"]).exits(1);
     container.verb("update", &["--memory", "plenty"], &[]).refuses(&[]).exits(1);
@@ -122,7 +123,7 @@ fn update_needs_a_live_container() {
 /// `events --stats` prints one document with the numbers that engines read.
 #[test]
 fn events_stats() {
-    needs!(root, cgroup_v1("memory"), cgroup_v1("pids"));
+    needs!(root, controller("memory"), controller("pids"));
     let container = Container::new().set("/linux/resources/pids", json!({ "limit": 30 })).sleeping();
     let stats = container.verb("events", &["--stats"], &[]).ok().json();
     assert_eq!(stats["type"], "stats");

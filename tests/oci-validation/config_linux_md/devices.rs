@@ -84,7 +84,7 @@ fn d3_device_access() {
 /// config-linux.md, "Allowed Device list"
 #[test]
 fn c7_rules_in_order() {
-    needs!(root, cgroup_v1("devices"));
+    needs!(root);
     let fuse = |access: &str, allow: bool| json!({ "allow": allow, "type": "c", "major": 10, "minor": 229, "access": access });
     let rules = json!([{ "allow": false, "access": "rwm" }, fuse("rwm", true), fuse("w", false)]);
     let container = || {
@@ -96,8 +96,10 @@ fn c7_rules_in_order() {
     assert_ne!(container().probe(&["open-device", "/dev/fuse", "r"]), json!({ "errno": "EPERM" }));
     assert_eq!(container().probe(&["open-device", "/dev/fuse", "w"]), json!({ "errno": "EPERM" }));
     assert_eq!(container().probe(&["open-device", "/dev/null", "rw"]), json!({ "opened": "rw" }));
-    let list = limited(&json!({ "devices": rules })).cgroup_file("devices", "devices.list");
-    assert!(list.contains("c 10:229 rm"), "{list}");
+    if cgroup_v1("devices").is_ok() {
+        let list = limited(&json!({ "devices": rules })).cgroup_file("devices", "devices.list");
+        assert!(list.contains("c 10:229 rm"), "{list}");
+    }
 }
 
 /// A node that is there already and is the one asked for is used.

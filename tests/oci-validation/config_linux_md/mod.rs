@@ -14,9 +14,11 @@ mod seccomp;
 mod systemd;
 mod user_namespaces;
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
-use crate::harness::Container;
+use crate::harness::{Container, is_v2};
 
 /// A created container with these members of `linux.resources`.
 #[track_caller]
@@ -51,22 +53,26 @@ fn check_before_update(controller: &str, file: &str) {
 
 /// A cgroup that is frozen until the end of the test, also when a runtime hangs in it.
 struct Frozen {
-    dir: String,
-    thaw: (&'static str, &'static str),
+    dir: PathBuf,
 }
 
 impl Frozen {
-    /// Makes the directory and writes `freeze` to the control file that `thaw` names with its other value.
-    fn new(dir: String, freeze: &str, thaw: (&'static str, &'static str)) -> Self {
+    /// Makes the directory, in the v1 freezer's hierarchy or on v2, and freezes it.
+    fn new(dir: PathBuf) -> Self {
         std::fs::create_dir(&dir).unwrap();
-        std::fs::write(format!("{dir}/{}", thaw.0), freeze).unwrap();
-        Self { dir, thaw }
+        let frozen = Self { dir };
+        frozen.set(if is_v2() { "1" } else { "FROZEN" }).unwrap();
+        frozen
+    }
+
+    fn set(&self, state: &str) -> std::io::Result<()> {
+        std::fs::write(self.dir.join(if is_v2() { "cgroup.freeze" } else { "freezer.state" }), state)
     }
 }
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        let _ = std::fs::write(format!("{}/{}", self.dir, self.thaw.0), self.thaw.1);
+        let _ = self.set(if is_v2() { "0" } else { "THAWED" });
         let _ = std::fs::remove_dir(&self.dir);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Frozen, check_before_update, limited};
+use super::{check_before_update, limited};
 use crate::harness::*;
 use crate::needs;
 use crate::refused::each_refused;
@@ -118,17 +118,6 @@ fn v2_8_settings_of_v1() {
             json!({ "network": { "classID": 1 } }),
         ],
     );
-}
-
-/// A frozen cgroup is not fit for a container.
-/// config-linux.md, "Cgroups Path"
-#[test]
-fn v2_9_frozen_cgroups() {
-    needs!(root, pure_cgroup2);
-    let container = Container::new();
-    let dir = format!("/sys/fs/cgroup{}", container.cgroup);
-    let _frozen = Frozen::new(dir, "1", ("cgroup.freeze", "0"));
-    container.create(&[]).refuses(&[]);
 }
 
 /// A container with a cgroup namespace and a writable cgroup2 owns its cgroup, and only what may be delegated.

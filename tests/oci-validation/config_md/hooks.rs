@@ -118,11 +118,11 @@ fn h2_create_container_runs_before_the_pivot() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h5_poststop_comes_after_the_cgroup() {
-    needs!(root, cgroup_v1("pids"));
+    needs!(root, controller("pids"));
     let container = Container::new();
     let script = format!(
-        "test ! -d /sys/fs/cgroup/pids{} && echo gone >> {}",
-        container.cgroup,
+        "test ! -d {} && echo gone >> {}",
+        container.cgroup_dir("pids").display(),
         container.bundle.join("marks").display()
     );
     let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] });

@@ -140,7 +140,7 @@ fn m6_options_on_binds() {
         ("symfollow", &["rw"]),
     ];
     let mut container = Container::new();
-    fs::create_dir(container.bundle.join("shared")).unwrap();
+    container.bundle.host_tmpfs("shared", "mode=755");
     for (option, _) in table {
         container = container.mount(&format!("/o/{option}"), "bind", "shared", &["bind", option]);
     }

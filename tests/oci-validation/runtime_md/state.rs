@@ -55,7 +55,7 @@ fn s3_no_pid_when_stopped() {
 /// runtime.md, "State"
 #[test]
 fn s1_schema() {
-    needs!(root, cgroup_v1("freezer"));
+    needs!(root, freezer);
     let container =
         Container::new().args(&["/probe", "pause"]).set("/annotations", json!({ "key": "value" }));
     container.create(&[]).ok();
