@@ -82,11 +82,11 @@ fn one(at: &str, hook: &Hook) -> Result<HookPlan, Error> {
             })?)
         }
     };
-    let path = Text::new(&format!("{at}.path"), hook.path.as_os_str().as_encoded_bytes())?;
+    let path = Text::new(format_args!("{at}.path"), hook.path.as_os_str().as_encoded_bytes())?;
     let texts = |name: &str, list: &[String]| -> Result<Vec<Text>, Error> {
         list.iter()
             .enumerate()
-            .map(|(i, text)| Text::new(&format!("{at}.{name}[{i}]"), text.as_str()))
+            .map(|(i, text)| Text::new(format_args!("{at}.{name}[{i}]"), text.as_str()))
             .collect()
     };
     let mut args = texts("args", &hook.args)?;

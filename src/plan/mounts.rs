@@ -1,6 +1,7 @@
 //! `mounts`: each entry becomes steps of the child and trees that the parent clones.
 
-use std::path::{Component, Path};
+use std::fmt;
+use std::path::Path;
 
 use super::mount::{Attach, Idmap, NewFs, Open, Param, Remount, Target, Tree};
 use super::op::Op;
@@ -54,8 +55,8 @@ pub(super) fn compile(cx: &Context, out: &mut Builder) -> Result<(), Error> {
 }
 
 fn one(cx: &Context, at: &str, mount: &Mount, out: &mut Builder) -> Result<(), Error> {
-    let target = target(&format!("{at}.destination"), &mount.destination)?;
-    let options = Options::parse(&format!("{at}.options"), &mount.options)?;
+    let target = target(format_args!("{at}.destination"), &mount.destination)?;
+    let options = Options::parse(format_args!("{at}.options"), &mount.options)?;
     check_proc(at, mount, &target)?;
     let kind = mount.kind.as_deref().filter(|kind| !kind.is_empty());
     if options.remount && options.bind.is_none() && kind != Some("bind") {
@@ -74,24 +75,29 @@ fn one(cx: &Context, at: &str, mount: &Mount, out: &mut Builder) -> Result<(), E
 }
 
 /// Where in the container a mount goes. Relative destinations count from `/`; `..` cannot leave it.
-pub(super) fn target(at: &str, destination: &Path) -> Result<Target, Error> {
-    if destination.as_os_str().is_empty() {
-        return Err(Error::new(at, "is empty").hint("write an absolute path"));
+pub(super) fn target(at: impl fmt::Display, destination: &Path) -> Result<Target, Error> {
+    let destination = destination.as_os_str().as_encoded_bytes();
+    if destination.is_empty() {
+        return Err(Error::new(at.to_string(), "is empty").hint("write an absolute path"));
     }
-    let mut clean = std::path::PathBuf::new();
-    for part in destination.components() {
+    let mut clean = Vec::with_capacity(destination.len() + 1);
+    for part in destination.split(|&byte| byte == b'/') {
         match part {
-            Component::Normal(name) => clean.push(name),
-            Component::ParentDir => drop(clean.pop()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+            b"" | b"." => {}
+            b".." => clean.truncate(clean.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
+            name => {
+                if !clean.is_empty() {
+                    clean.push(b'/');
+                }
+                clean.extend_from_slice(name);
+            }
         }
     }
-    let links = clean != Path::new("proc") && clean != Path::new("sys");
-    let path = Text::new(at, clean.as_os_str().as_encoded_bytes())?;
+    let links = !matches!(&clean[..], b"proc" | b"sys");
     let on_proc = clean
-        .strip_prefix("proc")
-        .is_ok_and(|rest| COVERABLE_PROC.iter().any(|&file| rest == Path::new(file)));
-    Ok(Target { path, links, on_proc })
+        .strip_prefix(b"proc/")
+        .is_some_and(|rest| COVERABLE_PROC.iter().any(|file| rest == file.as_bytes()));
+    Ok(Target { path: Text::new(at, clean)?, links, on_proc })
 }
 
 /// /proc must be a procfs, and only a few files in it may be covered.
@@ -222,8 +228,8 @@ pub(super) fn new_fs(
     out.step(
         at,
         Op::NewFs(NewFs {
-            fs: Text::new(&format!("{at}.type"), fs)?,
-            source: Text::new(&format!("{at}.source"), mount.source.as_deref().unwrap_or(fs))?,
+            fs: Text::new(format_args!("{at}.type"), fs)?,
+            source: Text::new(format_args!("{at}.source"), mount.source.as_deref().unwrap_or(fs))?,
             params,
             attrs: options.attrs,
             target,

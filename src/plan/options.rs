@@ -1,5 +1,7 @@
 //! The one table of mount options (config.md, "Linux mount options"): what is not in it goes to the filesystem.
 
+use std::fmt;
+
 use super::mount::{Attrs, Param, PropagationChange};
 use super::{Error, Text};
 
@@ -143,12 +145,12 @@ pub struct Options {
 
 impl Options {
     /// Understands the words at the JSON path `at`.
-    pub fn parse(at: &str, words: &[String]) -> Result<Self, Error> {
+    pub fn parse(at: impl fmt::Display, words: &[String]) -> Result<Self, Error> {
         let mut options = Self::default();
         for (index, word) in words.iter().enumerate() {
             match TABLE.binary_search_by(|(name, _)| (*name).cmp(word)) {
                 Ok(found) => options.apply(TABLE[found].1),
-                Err(_) => options.add_data(&format!("{at}[{index}]"), word)?,
+                Err(_) => options.add_data(format_args!("{at}[{index}]"), word)?,
             }
         }
         Ok(options)
@@ -175,7 +177,7 @@ impl Options {
         }
     }
 
-    fn add_data(&mut self, at: &str, word: &str) -> Result<(), Error> {
+    fn add_data(&mut self, at: fmt::Arguments, word: &str) -> Result<(), Error> {
         for part in word.split(',').filter(|part| !part.is_empty()) {
             self.data.push(match part.split_once('=') {
                 Some((key, value)) => Param::Pair(Text::new(at, key)?, Text::new(at, value)?),

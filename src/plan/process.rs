@@ -207,7 +207,7 @@ pub(super) fn program(process: &Process, extra_env: &[String]) -> Result<Program
     let value =
         |name: &str| env.iter().find(|(key, _)| *key == name).map(|(key, entry)| &entry[key.len() + 1..]);
     let texts = |at: &str, list: &mut dyn Iterator<Item = &String>| -> Result<Vec<Text>, Error> {
-        list.enumerate().map(|(i, text)| Text::new(&format!("{at}[{i}]"), text.as_str())).collect()
+        list.enumerate().map(|(i, text)| Text::new(format_args!("{at}[{i}]"), text.as_str())).collect()
     };
     Ok(Program {
         args: texts("process.args", &mut process.args.iter())?,

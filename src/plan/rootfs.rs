@@ -113,7 +113,7 @@ fn node(at: &str, device: &Device, bind: bool) -> Result<DeviceNode, Error> {
             .hint("JSON has no octal numbers: write 0666 as 438"));
     }
     Ok(DeviceNode {
-        path: target(&format!("{at}.path"), &device.path)?,
+        path: target(format_args!("{at}.path"), &device.path)?,
         mode: kind | (mode & 0o7777),
         major: number("major", device.major)?,
         minor: number("minor", device.minor)?,

@@ -14,8 +14,10 @@ pub struct Text(CString);
 
 impl Text {
     /// Takes a text from the document at the JSON path `at`, which must not hold NUL.
-    pub fn new(at: &str, text: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        let nul = |_| Error::new(at, "contains a NUL character").hint("the kernel would stop reading there");
+    pub fn new(at: impl fmt::Display, text: impl Into<Vec<u8>>) -> Result<Self, Error> {
+        let nul = |_| {
+            Error::new(at.to_string(), "contains a NUL character").hint("the kernel would stop reading there")
+        };
         CString::new(text).map(Self).map_err(nul)
     }
 }

@@ -58,12 +58,29 @@ pub(super) struct Clause {
     pub(super) value: u32,
 }
 
-/// A rule that concerns a number, perhaps by way of a multiplexer's first argument.
+/// A rule that concerns a number, perhaps by way of a multiplexer's first argument. One integer, which sorts by number,
+/// then rule, in a fraction of the time: the number, 23 bits for the rule, 9 for the selector, of which 0 is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    number: u32,
-    rule: usize,
-    selector: Option<u8>,
+struct Entry(u64);
+
+impl Entry {
+    fn new(number: u32, rule: usize, selector: Option<u8>) -> Self {
+        let selector = selector.map_or(0, |selector| u64::from(selector) + 1);
+        Self(u64::from(number) << 32 | (rule as u64) << 9 | selector)
+    }
+
+    fn number(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn rule(self) -> usize {
+        (self.0 >> 9) as usize & 0x7f_ffff
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the field has 9 bits, and less one 8")]
+    fn selector(self) -> Option<u8> {
+        (self.0 as u16 & 0x1ff).checked_sub(1).map(|selector| selector as u8)
+    }
 }
 
 /// One section for each machine, the native one first.
@@ -116,7 +133,7 @@ impl Builder<'_> {
         let mut entries = self.entries(arch);
         entries.sort_unstable();
         let private = match arch {
-            Arch::Arm => entries.partition_point(|entry| entry.number < ARM_PRIVATE),
+            Arch::Arm => entries.partition_point(|entry| entry.number() < ARM_PRIVATE),
             _ => entries.len(),
         };
         self.numbers(first, arch, &entries[..private]);
@@ -132,10 +149,10 @@ impl Builder<'_> {
         for (rule, Rule { calls, .. }) in self.plan.rules.iter().enumerate() {
             for &call in calls {
                 if let Some(number) = call.number(arch) {
-                    entries.push(Entry { number, rule, selector: None });
+                    entries.push(Entry::new(number, rule, None));
                 }
                 if let Some((number, selector)) = multiplexers.find(call) {
-                    entries.push(Entry { number, rule, selector: Some(selector) });
+                    entries.push(Entry::new(number, rule, Some(selector)));
                 }
             }
         }
@@ -153,12 +170,12 @@ impl Builder<'_> {
             self.push(0, Then::Return(self.newer));
             self.push(1, default);
         }
-        for group in entries.chunk_by(|one, other| one.number == other.number) {
+        for group in entries.chunk_by(|one, other| one.number() == other.number()) {
             let then = self.group(arch, group);
-            self.push(group[0].number, then);
-            self.push(group[0].number + 1, default);
+            self.push(group[0].number(), then);
+            self.push(group[0].number() + 1, default);
         }
-        self.push(last.number + 1, Then::Return(self.newer));
+        self.push(last.number() + 1, Then::Return(self.newer));
     }
 
     /// The rules of one number: the first unconditional one decides, else the conditional ones in the profile's order
@@ -167,7 +184,7 @@ impl Builder<'_> {
     fn group(&mut self, arch: Arch, entries: &[Entry]) -> Then {
         let rules = || {
             (entries.iter())
-                .map(|entry| (&self.plan.rules[entry.rule], entry.selector))
+                .map(|entry| (&self.plan.rules[entry.rule()], entry.selector()))
                 .map(|(rule, selector)| (rule, selector, return_value(rule.verdict)))
                 .filter(|&(.., value)| value != self.default)
         };

@@ -19,6 +19,12 @@ const X: u16 = u16::MAX;
 /// Where each name begins in [`NAMES`], and where the last one ends.
 static STARTS: [u16; NUMBERS.len() + 1] = starts();
 
+/// The places in [`NAMES`] by hash of the name: each at the hash's slot, or the next free one after it.
+static PLACES: [u16; SLOTS] = places();
+
+/// A power of two, and twice the number of names, so that most are found where they are looked for.
+const SLOTS: usize = 1024;
+
 /// A system call that the kernel has, or once had, on some architecture.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Syscall(u16);
@@ -27,16 +33,14 @@ impl Syscall {
     /// Looks a name up.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let mut range = 0..NUMBERS.len();
-        while !range.is_empty() {
-            let middle = range.start.midpoint(range.end);
-            match name_at(middle).cmp(name) {
-                std::cmp::Ordering::Less => range.start = middle + 1,
-                std::cmp::Ordering::Greater => range.end = middle,
-                std::cmp::Ordering::Equal => return u16::try_from(middle).ok().map(Self),
+        let mut slot = slot_of(name.as_bytes());
+        loop {
+            match PLACES[slot] {
+                X => return None,
+                place if name_at(usize::from(place)) == name => return Some(Self(place)),
+                _ => slot = (slot + 1) % SLOTS,
             }
         }
-        None
     }
 
     /// Every call, by name.
@@ -110,6 +114,37 @@ const fn starts() -> [u16; NUMBERS.len() + 1] {
     }
     assert!(place == starts.len() && NAMES.len() < X as usize);
     starts
+}
+
+/// FNV-1a, of which the low bits are good enough.
+const fn slot_of(name: &[u8]) -> usize {
+    let (mut hash, mut at) = (0x811c_9dc5_u32, 0);
+    while at < name.len() {
+        hash = (hash ^ name[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    hash as usize % SLOTS
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "evaluated at build time, where the names are some hundreds"
+)]
+const fn places() -> [u16; SLOTS] {
+    assert!(NUMBERS.len() <= SLOTS / 2, "more slots, then");
+    let mut places = [X; SLOTS];
+    let mut place = 0;
+    while place < NUMBERS.len() {
+        let (_, after) = NAMES.as_bytes().split_at(STARTS[place] as usize);
+        let (name, _) = after.split_at((STARTS[place + 1] - STARTS[place]) as usize - 1);
+        let mut slot = slot_of(name);
+        while places[slot] != X {
+            slot = (slot + 1) % SLOTS;
+        }
+        places[slot] = place as u16;
+        place += 1;
+    }
+    places
 }
 
 #[cfg(test)]
