@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::{cgroups, checkpoint, plan, process, resctrl, spec, state, sys};
+use crate::{cgroups, checkpoint, plan, process, resctrl, spec, state, sys, systemd};
 
 /// A verb that failed.
 #[derive(Debug)]
@@ -39,6 +39,9 @@ pub enum Cause {
     /// The cgroup.
     #[error(transparent)]
     Cgroup(#[from] cgroups::Error),
+    /// systemd, before there is a cgroup.
+    #[error(transparent)]
+    Systemd(#[from] systemd::Error),
     /// `exec --cgroup` that points elsewhere.
     #[error("--cgroup: {0:?} is not below the container's own cgroup")]
     Elsewhere(String),
@@ -80,9 +83,6 @@ pub enum Cause {
     /// `spec` does not write over a document.
     #[error("{} exists", .0.display())]
     ConfigExists(PathBuf),
-    /// Something that a later version does.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
     /// A document that cannot be written as JSON, such as a path that is not UTF-8.
     #[error("{what}: {source}")]
     Json {
@@ -119,6 +119,7 @@ impl Cause {
             Self::Plan(err) => err.hint.as_str().into(),
             Self::State(err) => err.hint().into(),
             Self::Cgroup(err) => err.hint().unwrap_or_default().into(),
+            Self::Systemd(err) => err.hint().into(),
             Self::Resctrl(err) => err.hint().into(),
             Self::Process(err) => err.hint().into(),
             Self::Checkpoint(err) => err.hint().into(),

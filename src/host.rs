@@ -22,6 +22,7 @@ pub fn facts(wanted: Wanted) -> HostFacts {
         foreign_mounts: (in_user_ns || !is_admin) && may_not_clone_mounts(),
         capabilities,
         cgroups: cgroups::layout::probe(),
+        systemd: None,
         resctrl: if wanted.resctrl { resctrl() } else { None },
         apparmor: wanted.security_modules && is_there("/sys/kernel/security/apparmor/profiles"),
         selinux: wanted.security_modules && is_there("/sys/fs/selinux/enforce"),
@@ -44,6 +45,14 @@ fn no_setgroups() -> bool {
 /// Whether the kernel says so: a copy of a mount is made, and thrown away.
 fn may_not_clone_mounts() -> bool {
     mount::clone_tree(nix::fcntl::AT_FDCWD, c"/", false).is_err_and(|errno| errno == Errno::EPERM)
+}
+
+/// Whether the first process here runs as the caller's user, so that the caller is the root of a system.
+#[must_use]
+pub fn owns_first_process() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let euid = nix::unistd::geteuid();
+    euid.is_root() && std::fs::metadata("/proc/1").is_ok_and(|first| first.uid() == euid.as_raw())
 }
 
 /// Where `linux.intelRdt` is carried out; the directory alone says nothing, since every kernel with RDT has it.

@@ -20,4 +20,5 @@ pub mod seccomp;
 pub mod spec;
 pub mod state;
 pub mod sys;
+pub mod systemd;
 pub mod timestamp;

@@ -23,10 +23,11 @@ impl Cgroup {
         }
     }
 
-    fn build(&mut self, plan: &CgroupPlan) -> Result<(), Error> {
+    pub(super) fn build(&mut self, plan: &CgroupPlan) -> Result<(), Error> {
         for planned in &plan.dirs {
             let CgroupDir { version, ref controllers, ref mount, ref path, .. } = *planned;
-            let made = make(path, mount)?;
+            // What systemd has made for the unit is as new, and as much ours, as what we make.
+            let made = make(path, mount)?.max(self.unit.is_some().into());
             self.dirs.push(Dir { version, controllers: controllers.clone(), path: path.clone(), made });
         }
         for (dir, planned) in self.dirs.iter().zip(&plan.dirs) {

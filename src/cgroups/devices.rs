@@ -55,14 +55,22 @@ fn write_lines<'a>(dir: &Path, allow: bool, lines: impl IntoIterator<Item = &'a 
     Ok(())
 }
 
+/// What our programs are called.
+const NAME: bpf::Name = *b"hull_devices\0\0\0\0";
+
 /// Makes a v2 cgroup obey `rules` and no earlier ones, without a moment in which neither hold.
-pub(super) fn attach(dir: &Path, rules: &[DeviceRule]) -> Result<(), Error> {
+///
+/// `shared` with systemd, the cgroup keeps the programs of others, who would miss them.
+pub(super) fn attach(dir: &Path, rules: &[DeviceRule], shared: bool) -> Result<(), Error> {
     let program = load(&program(rules))?;
     let cgroup = file::open_dir(dir).map_err(|errno| Error::Read { file: dir.to_owned(), errno })?;
     let what = || format!("device program of {}", dir.display());
     let old = bpf::device_programs(cgroup.as_fd()).during("bpf", what())?;
-    let old: Vec<OwnedFd> =
+    let mut old: Vec<OwnedFd> =
         old.into_iter().map(bpf::program_by_id).collect::<Result<_, Errno>>().during("bpf", what())?;
+    if shared {
+        old.retain(|program| bpf::program_name(program.as_fd()) == Ok(NAME));
+    }
     let replaced: Option<BorrowedFd> = if let [only] = &old[..] { Some(only.as_fd()) } else { None };
     bpf::attach_device_program(cgroup.as_fd(), program.as_fd(), replaced).during("bpf", what())?;
     if replaced.is_none() {
@@ -75,12 +83,12 @@ pub(super) fn attach(dir: &Path, rules: &[DeviceRule]) -> Result<(), Error> {
 }
 
 fn load(program: &[Insn]) -> Result<OwnedFd, Error> {
-    let loaded = match bpf::load_device_program(program) {
+    let loaded = match bpf::load_device_program(program, NAME) {
         // Before Linux 5.11 programs count as locked memory. Where the limit may not be raised, the answer stands.
         Err(Errno::EPERM) => {
             use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
             setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).ok();
-            bpf::load_device_program(program)
+            bpf::load_device_program(program, NAME)
         }
         loaded => loaded,
     };

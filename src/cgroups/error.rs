@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::sys::{self, Errno, reason};
+use crate::systemd;
 
 /// A failure, with all that a reader needs to find the cause.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +128,15 @@ pub enum Error {
         /// Present usage.
         usage: u64,
     },
+    /// The unit's cgroup is not where it should be.
+    #[error("systemd has started the scope, but not at {}", dir.display())]
+    Elsewhere {
+        /// Where it was expected.
+        dir: PathBuf,
+    },
+    /// The conversation with systemd.
+    #[error(transparent)]
+    Systemd(#[from] systemd::Error),
     /// A system call on something other than a cgroup file.
     #[error(transparent)]
     Call(#[from] sys::Error),
@@ -169,6 +179,10 @@ impl Error {
             Self::Stuck { .. } => {
                 "a process in it may be in uninterruptible sleep; see its state in /proc/PID/status"
             }
+            Self::Elsewhere { .. } => {
+                "hull must see the cgroup hierarchy as systemd does: the same mounts, the same cgroup namespace"
+            }
+            Self::Systemd(err) => err.hint(),
             Self::InUse { .. } => "raise the limit or leave out checkBeforeUpdate",
             Self::Call(err) if err.call == "bpf" => {
                 "the kernel needs CONFIG_CGROUP_BPF and the caller CAP_SYS_ADMIN"

@@ -13,7 +13,9 @@ mod freezer;
 pub mod layout;
 mod members;
 mod oom;
+mod placeholder;
 mod remove;
+mod scope;
 pub mod stats;
 
 use std::os::fd::OwnedFd;
@@ -27,17 +29,22 @@ use crate::sys::Errno;
 
 pub use error::Error;
 pub use oom::{Oom, OomWatch};
+pub use placeholder::Placeholder;
+pub use scope::Unit;
 
 /// A container's cgroup in every hierarchy; empty if it has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cgroup {
     dirs: Vec<Dir>,
+    unit: Option<Unit>,
 }
 
 /// What state.json keeps of a [`Cgroup`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     dirs: Vec<Dir>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<Unit>,
 }
 
 /// The container's cgroup in one hierarchy.
@@ -72,7 +79,8 @@ impl Record {
             path: dir.path.clone(),
             made: 1,
         };
-        Self { dirs: plan.dirs.iter().map(dir).collect() }
+        let unit = plan.unit.as_ref().map(Unit::planned);
+        Self { dirs: plan.dirs.iter().map(dir).collect(), unit }
     }
 }
 
@@ -80,13 +88,13 @@ impl Cgroup {
     /// The cgroup that an earlier process made.
     #[must_use]
     pub fn open(record: &Record) -> Self {
-        Self { dirs: record.dirs.clone() }
+        Self { dirs: record.dirs.clone(), unit: record.unit.clone() }
     }
 
     /// What [`Cgroup::open`] needs to find it again.
     #[must_use]
     pub fn record(&self) -> Record {
-        Record { dirs: self.dirs.clone() }
+        Record { dirs: self.dirs.clone(), unit: self.unit.clone() }
     }
 
     /// A cgroup below this one in every hierarchy, or only in the one that has `controller`; it must exist when used.
@@ -189,7 +197,9 @@ impl Cgroup {
             DevicePolicy::List(list) => {
                 self.with("devices").map_or(Ok(()), |dir| devices::write_list(&dir.path, list))
             }
-            DevicePolicy::Program(rules) => self.v2().map_or(Ok(()), |dir| devices::attach(&dir.path, rules)),
+            DevicePolicy::Program(rules) => {
+                self.v2().map_or(Ok(()), |dir| devices::attach(&dir.path, rules, self.unit.is_some()))
+            }
         }
     }
 

@@ -124,16 +124,7 @@ mod tests {
         });
         change(&mut document);
         let spec: Spec = serde_json::from_value(document).unwrap();
-        let request = Request {
-            id: "c",
-            bundle: Path::new("/bundle"),
-            wait_for_start: true,
-            preserve_fds: 0,
-            extra_env: Vec::new(),
-            notify_dir: None,
-            no_pivot: false,
-            no_new_keyring: false,
-        };
+        let request = Request { wait_for_start: true, ..Request::new("c", Path::new("/bundle")) };
         plan::compile(&spec, &request, &HostFacts::default()).unwrap()
     }
 

@@ -166,12 +166,6 @@ impl Verb {
         };
         format!("{name} {id}").trim_end().to_owned()
     }
-
-    /// Whether the verb makes or takes over cgroups, so that `--systemd-cgroup` would matter.
-    #[must_use]
-    pub fn manages_cgroups(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Run(_) | Self::Exec(_) | Self::Update(_) | Self::Restore(_))
-    }
 }
 
 /// `create`, and the part of `run` that is the same.

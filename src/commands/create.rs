@@ -1,5 +1,6 @@
 //! `create`: everything but the program.
 
+use super::Driver;
 use super::console::Console;
 use super::launch::{self, Birth};
 use crate::cli::Create;
@@ -8,9 +9,9 @@ use crate::log::Log;
 use crate::process::{self, Sockets};
 use crate::state::Store;
 
-pub(super) fn create(store: &Store, request: &Create, log: &Log) -> Result<(), Cause> {
+pub(super) fn create(store: &Store, request: &Create, driver: Driver, log: &Log) -> Result<(), Cause> {
     process::seal::ensure()?;
-    let compiled = launch::compile(store, request, true, log)?;
+    let compiled = launch::compile(store, request, true, driver, log)?;
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let console = Console::open(terminal, request.console_socket.as_deref(), false)?.sender;
     let mut birth = Birth::begin(store, request, &compiled, log)?;

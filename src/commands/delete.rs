@@ -48,6 +48,7 @@ pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
     } else {
         container.cgroup().kill()?;
     }
+    container.cgroup().stop_unit()?;
     container.cgroup().remove()?;
     container.record.intel_rdt.iter().try_for_each(resctrl::Group::remove)?;
     let hooks = poststop_hooks(&container).unwrap_or_else(|cause| {

@@ -31,7 +31,9 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     };
     let spec = saved_spec(&container)?;
     let process = process_of(&spec, request)?;
+    let cgroup = cgroup(&container, &request.cgroups)?;
     let plan_request = plan::Request {
+        moved: cgroup.is_users_unit(),
         preserve_fds: launch::check_preserved(request.preserve_fds)?,
         ..plan::Request::new(&container.id, &container.record.bundle)
     };
@@ -41,7 +43,6 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
 
     let mut console = Console::open(process.terminal, request.console_socket.as_deref(), !request.detach)?;
     let foreground = if request.detach { None } else { Some(Foreground::new(false)?) };
-    let cgroup = cgroup(&container, &request.cgroups)?;
     let state = |moment, _| launch::state_document(&container, moment, container.record.pid);
     let mut spawned = process::exec(ExecLaunch {
         plan: &plan,

@@ -32,7 +32,7 @@ struct Features {
     mount_options: Vec<&'static str>,
     linux: Linux,
     annotations: BTreeMap<&'static str, &'static str>,
-    /// No annotation changes what hull does.
+    /// Only those that become properties of a systemd unit change what hull does.
     potentially_unsafe_config_annotations: Words,
 }
 
@@ -107,7 +107,7 @@ impl Features {
                 ("org.hull.version", env!("CARGO_PKG_VERSION")),
                 ("org.hull.commit", env!("HULL_COMMIT")),
             ]),
-            potentially_unsafe_config_annotations: &[],
+            potentially_unsafe_config_annotations: &["org.systemd.property."],
         }
     }
 }
@@ -120,7 +120,7 @@ impl Linux {
         Self {
             namespaces: words::<spec::NamespaceKind>(),
             capabilities: capabilities.iter().map(ToString::to_string).collect(),
-            cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: true },
+            cgroup: Cgroup { v1: true, v2: true, systemd: true, systemd_user: true, rdma: true },
             seccomp: Seccomp {
                 enabled: true,
                 actions: words::<spec::Action>(),

@@ -8,16 +8,17 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::delete;
-use crate::cgroups::{self, Cgroup};
+use super::{Driver, delete};
+use crate::cgroups::{self, Cgroup, Placeholder};
 use crate::cli::Create;
 use crate::error::Cause;
 use crate::log::Log;
-use crate::plan::{self, Plan};
+use crate::plan::{self, HostFacts, Plan};
 use crate::process::{self, Launch, Moment, NotifySocket, Sockets, Spawned};
 use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
 use crate::sys::{Context, Errno, closing, fd, file, socket};
+use crate::systemd::Systemd;
 use crate::{host, resctrl, timestamp};
 
 /// A document and what it means here.
@@ -28,6 +29,8 @@ pub(super) struct Compiled {
     pub text: Vec<u8>,
     pub spec: Spec,
     pub plan: Plan,
+    /// Who makes the cgroup, if not we.
+    systemd: Option<Systemd>,
 }
 
 /// Reads and compiles the bundle's config.json; nothing is touched.
@@ -35,6 +38,7 @@ pub(super) fn compile(
     store: &Store,
     create: &Create,
     wait_for_start: bool,
+    driver: Driver,
     log: &Log,
 ) -> Result<Compiled, Cause> {
     let bundle = absolute(&create.bundle)?;
@@ -44,19 +48,20 @@ pub(super) fn compile(
     let (listen_fds, extra_env) = listen_fds();
     let notify_dir = supervisor().map(|_| store.notify_dir(&create.id)).transpose()?;
     let request = plan::Request {
-        id: &create.id,
-        bundle: &bundle,
         wait_for_start,
         preserve_fds: check_preserved(create.preserve_fds + listen_fds)?,
         extra_env,
         notify_dir: notify_dir.as_deref(),
         no_pivot: create.no_pivot,
         no_new_keyring: create.no_new_keyring,
+        ..plan::Request::new(&create.id, &bundle)
     };
+    let systemd = driver.connect()?;
+    let known = systemd.as_ref().map(Systemd::facts).transpose()?;
     let facts = host::facts(plan::Wanted::by(&spec, spec.process.as_ref()));
-    let plan = plan::compile(&spec, &request, &facts)?;
+    let plan = plan::compile(&spec, &request, &HostFacts { systemd: known, ..facts })?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
-    Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan })
+    Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan, systemd })
 }
 
 /// Where a bundle is, without links.
@@ -122,6 +127,7 @@ pub(super) struct Birth<'a> {
     compiled: &'a Compiled,
     container: Option<Container>,
     cgroup: Cgroup,
+    placeholder: Option<Placeholder>,
     intel_rdt: Option<resctrl::Group>,
     log: &'a Log,
 }
@@ -135,8 +141,14 @@ impl<'a> Birth<'a> {
         log: &'a Log,
     ) -> Result<Self, Cause> {
         let container = store.claim(&create.id)?;
-        let mut birth =
-            Self { compiled, container: Some(container), cgroup: Cgroup::default(), intel_rdt: None, log };
+        let mut birth = Self {
+            compiled,
+            container: Some(container),
+            cgroup: Cgroup::default(),
+            placeholder: None,
+            intel_rdt: None,
+            log,
+        };
         let record = birth.journal();
         let container = birth.container()?;
         container.record = record;
@@ -144,7 +156,14 @@ impl<'a> Birth<'a> {
         if compiled.notify {
             container.make_notify_dir()?;
         }
-        birth.cgroup = Cgroup::create(&compiled.plan.parent.cgroup)?;
+        let plan = &compiled.plan.parent.cgroup;
+        match (&plan.unit, &compiled.systemd) {
+            (Some(unit), Some(systemd)) => {
+                let (cgroup, placeholder) = Cgroup::start(plan, unit, systemd)?;
+                (birth.cgroup, birth.placeholder) = (cgroup, Some(placeholder));
+            }
+            _ => birth.cgroup = Cgroup::create(plan)?,
+        }
         let record = birth.cgroup.record();
         birth.container()?.record.cgroup = record;
         birth.intel_rdt = compiled.plan.parent.intel_rdt.as_ref().map(resctrl::Group::create).transpose()?;
@@ -205,7 +224,14 @@ impl<'a> Birth<'a> {
             hooks_follow: ours.iter().any(|hooks| !hooks.is_empty()),
         })?;
         self.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
+        self.settle()?;
         Ok(spawned)
+    }
+
+    /// The cgroup has a process of the container's, and can do without the one that kept it.
+    fn settle(&mut self) -> Result<(), Cause> {
+        let Some(placeholder) = self.placeholder.take() else { return Ok(()) };
+        Ok(self.cgroup.settle(placeholder, &self.compiled.plan.parent.cgroup)?)
     }
 
     /// Records init and lets it go on: from here on the container exists.
@@ -228,8 +254,9 @@ impl<'a> Birth<'a> {
     }
 
     /// Takes a process that we did not make for this into the container's cgroup and class of service.
-    pub fn adopt(&self, pid: i32) -> Result<(), Cause> {
+    pub fn adopt(&mut self, pid: i32) -> Result<(), Cause> {
         self.cgroup.adopt(pid)?;
+        self.settle()?;
         Ok(self.intel_rdt.iter().try_for_each(|group| group.add(pid))?)
     }
 

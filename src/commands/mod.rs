@@ -29,6 +29,7 @@ use crate::error::{Cause, Error};
 use crate::host;
 use crate::log::Log;
 use crate::state::Store;
+use crate::systemd::{self, Systemd};
 
 /// Carries out a request; the number is the exit code.
 pub fn dispatch(request: &Request, log: &Log) -> Result<u8, Error> {
@@ -41,16 +42,13 @@ pub fn dispatch(request: &Request, log: &Log) -> Result<u8, Error> {
 }
 
 fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
-    if global.systemd_cgroup && verb.manages_cgroups() {
-        return Err(Cause::Unsupported("--systemd-cgroup"));
-    }
-    let store = store(global);
+    let (store, driver) = (store(global), Driver::of(global));
     let done = match verb {
-        Verb::Create(request) => create::create(&store, request, log),
-        Verb::Run(request) => return run::run(&store, request, log),
+        Verb::Create(request) => create::create(&store, request, driver, log),
+        Verb::Run(request) => return run::run(&store, request, driver, log),
         Verb::Start { id } => start::start(&store, id, log),
         Verb::Exec(request) => return exec::exec(&store, request, log),
-        Verb::Plan { id, bundle, format } => plan::plan(&store, id, bundle, *format, log),
+        Verb::Plan { id, bundle, format } => plan::plan(&store, id, bundle, *format, driver, log),
         Verb::Kill { id, signal, all } => kill::kill(&store, id, *signal, *all),
         Verb::Delete { id, force } => delete::delete(&store, id, *force, log),
         Verb::State { id } => state::state(&store, id),
@@ -63,9 +61,37 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
         Verb::Spec { bundle, rootless } => spec::spec(bundle, *rootless),
         Verb::Features => features::features(),
         Verb::Checkpoint(request) => checkpoint::checkpoint(&store, request, log),
-        Verb::Restore(request) => return restore::restore(&store, request, log),
+        Verb::Restore(request) => return restore::restore(&store, request, driver, log),
     };
     done.map(|()| 0)
+}
+
+/// Who makes cgroups for new containers.
+#[derive(Debug, Clone, Copy)]
+enum Driver {
+    /// We do, through the kernel's files.
+    Cgroupfs,
+    /// systemd does, the machine's or the user's.
+    Systemd { user: bool },
+}
+
+impl Driver {
+    fn of(global: &Global) -> Self {
+        let user = match global.rootless {
+            Rootless::True => true,
+            Rootless::False => false,
+            // Root of a user namespace may be the root of a whole system there, or an engine's disguise of a user.
+            Rootless::Auto => !host::owns_first_process(),
+        };
+        if global.systemd_cgroup { Self::Systemd { user } } else { Self::Cgroupfs }
+    }
+
+    fn connect(self) -> Result<Option<Systemd>, systemd::Error> {
+        match self {
+            Self::Cgroupfs => Ok(None),
+            Self::Systemd { user } => Systemd::connect(user).map(Some),
+        }
+    }
 }
 
 /// The folder that `--root` names, else the caller's own.

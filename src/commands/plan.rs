@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{launch, print};
+use super::{Driver, launch, print};
 use crate::cli::{Create, PlanFormat};
 use crate::error::Cause;
 use crate::log::Log;
@@ -13,10 +13,11 @@ pub(super) fn plan(
     id: &str,
     bundle: &Path,
     format: PlanFormat,
+    driver: Driver,
     log: &Log,
 ) -> Result<(), Cause> {
     let create = Create { id: id.to_owned(), bundle: bundle.to_owned(), ..Create::default() };
-    let plan = launch::compile(store, &create, true, log)?.plan;
+    let plan = launch::compile(store, &create, true, driver, log)?.plan;
     match format {
         PlanFormat::Json => {
             let text = serde_json::to_string_pretty(&plan).map_err(Cause::json("plan"))?;

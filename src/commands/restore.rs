@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::checkpoint::{Folders, criu_config};
 use super::console::Console;
 use super::launch::{self, Birth, Compiled};
-use super::{delete, start};
+use super::{Driver, delete, start};
 use crate::checkpoint::external::{self, Joined};
 use crate::checkpoint::stdio::{Inherited, Streams};
 use crate::checkpoint::{
@@ -26,9 +26,9 @@ use crate::state::{Container, Store};
 use crate::sys::{Context, clone, net, socket};
 
 /// Returns the program's exit code, or 0 with `--detach`.
-pub(super) fn restore(store: &Store, request: &Restore, log: &Log) -> Result<u8, Cause> {
+pub(super) fn restore(store: &Store, request: &Restore, driver: Driver, log: &Log) -> Result<u8, Cause> {
     let create = &request.create;
-    let compiled = launch::compile(store, create, false, log)?;
+    let compiled = launch::compile(store, create, false, driver, log)?;
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let mut console = Console::open(terminal, create.console_socket.as_deref(), !request.detach)?;
     let folders = Folders::make(&request.images)?;

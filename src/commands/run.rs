@@ -2,7 +2,7 @@
 
 use super::console::Console;
 use super::launch::{self, Birth, Compiled};
-use super::{delete, start};
+use super::{Driver, delete, start};
 use crate::cli::Run;
 use crate::error::Cause;
 use crate::log::Log;
@@ -10,10 +10,10 @@ use crate::process::{self, Foreground, Sockets, Spawned};
 use crate::state::{Container, Store};
 
 /// Returns the program's exit code, or 0 with `--detach`.
-pub(super) fn run(store: &Store, request: &Run, log: &Log) -> Result<u8, Cause> {
+pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Result<u8, Cause> {
     process::seal::ensure()?;
     let create = &request.create;
-    let compiled = launch::compile(store, create, false, log)?;
+    let compiled = launch::compile(store, create, false, driver, log)?;
     if compiled.spec.process.is_none() {
         return Err(process::Error::NoProgram.into());
     }

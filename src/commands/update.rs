@@ -9,9 +9,10 @@ use super::launch;
 use crate::cli::Update;
 use crate::error::Cause;
 use crate::host;
-use crate::plan;
+use crate::plan::{self, HostFacts};
 use crate::spec::{self, IntelRdt, Resources};
 use crate::state::{Container, Status, Store};
+use crate::systemd::Systemd;
 
 /// Fields in which 0 and the empty text mean "as it is", as engines write them for what they do not change.
 const ZERO_IS_UNCHANGED: &[&str] = &[
@@ -42,10 +43,16 @@ pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
     let before = &mut config["linux"]["resources"];
     let wanted = merge(before, document(request)?);
     let wanted: Resources = serde_json::from_value(wanted).map_err(Cause::json("resources"))?;
-    let changes = plan::cgroup::update(&wanted, &host::facts(plan::Wanted::default()))?;
     let cgroup = container.cgroup();
+    let systemd = cgroup.unit().map(|unit| Systemd::connect(unit.user)).transpose()?;
+    let known = systemd.as_ref().map(Systemd::facts).transpose()?;
+    let changes =
+        plan::cgroup::update(&wanted, &HostFacts { systemd: known, ..host::facts(plan::Wanted::default()) })?;
     if let Some(limit) = changes.usage_below {
         cgroup.check_before_update(limit)?;
+    }
+    if let Some(systemd) = &systemd {
+        cgroup.set_properties(systemd, &changes.properties)?;
     }
     cgroup.apply(&changes.writes)?;
     if let Some(devices) = &changes.devices {

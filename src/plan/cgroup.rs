@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::devices::{self, DeviceList, DeviceRule};
 use super::limits::{self, Write};
-use super::{CgroupLayout, Error, Hierarchy, HostFacts};
+use super::unit::{self, Property, UnitPlan};
+use super::{Error, Hierarchy, HostFacts};
 use crate::spec::{IdMapping, NamespaceKind, Resources, Spec};
 
 /// What to make before the container's first process exists.
@@ -23,6 +24,9 @@ pub struct CgroupPlan {
     pub owner: Option<u32>,
     /// Nothing in the document needs a cgroup, and the caller may lack the right to make one.
     pub dispensable: bool,
+    /// The scope that it is, where systemd manages cgroups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitPlan>,
 }
 
 /// Where the container's cgroup lies in one hierarchy.
@@ -38,6 +42,14 @@ pub struct CgroupDir {
     pub path: PathBuf,
     /// Whether the hierarchy is this host's only one, so that its controllers are ours to hand down.
     pub whole: bool,
+}
+
+impl CgroupDir {
+    /// Whether systemd has a directory here for each of its units, whatever controllers they use.
+    #[must_use]
+    pub fn is_systemds(&self) -> bool {
+        self.version == Version::V2 || self.controllers.iter().any(|controller| controller == "name=systemd")
+    }
 }
 
 impl CgroupPlan {
@@ -79,6 +91,9 @@ pub struct CgroupUpdate {
     pub writes: Vec<Write>,
     /// Device rules, when the document has any.
     pub devices: Option<DevicePolicy>,
+    /// What systemd is told, if it manages the cgroup.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<Property>,
     /// `memory.checkBeforeUpdate`: the update is refused unless present usage is below this many bytes.
     pub usage_below: Option<u64>,
 }
@@ -86,7 +101,8 @@ pub struct CgroupUpdate {
 /// Compiles `linux.cgroupsPath` and `linux.resources` of container `id`.
 pub fn compile(id: &str, spec: &Spec, facts: &HostFacts) -> Result<CgroupPlan, Error> {
     let (linux, layout) = (&spec.linux, &facts.cgroups);
-    let dirs = dirs(id, linux.cgroups_path.as_deref(), layout)?;
+    let path = linux.cgroups_path.as_deref().unwrap_or_default();
+    let dirs = dirs(id, path, facts)?;
     let mut plan = CgroupPlan { dirs, ..CgroupPlan::default() };
     let none = Resources::default();
     let resources = linux.resources.as_ref().unwrap_or(&none);
@@ -94,8 +110,12 @@ pub fn compile(id: &str, spec: &Spec, facts: &HostFacts) -> Result<CgroupPlan, E
     plan.devices = policy(resources, facts, "linux.resources")?;
     plan.owner = owner(spec).filter(|owner| layout.is_v2() && *owner != facts.euid);
     plan.dispensable = is_rootless(facts)
-        && linux.cgroups_path.as_deref().unwrap_or_default().is_empty()
+        && facts.systemd.is_none()
+        && path.is_empty()
         && plan.writes.iter().all(|write| write.fresh);
+    if let Some(systemd) = &facts.systemd {
+        plan.unit = Some(unit::compile(id, path, &spec.annotations, &plan, facts, systemd)?);
+    }
     Ok(plan)
 }
 
@@ -129,7 +149,13 @@ pub fn update(resources: &Resources, facts: &HostFacts) -> Result<CgroupUpdate, 
     let memory = resources.memory.as_ref().filter(|memory| memory.check_before_update == Some(true));
     let limits = memory.map(|memory| [memory.limit, memory.swap]).unwrap_or_default();
     let limits = limits.into_iter().flatten().filter_map(|limit| u64::try_from(limit).ok());
-    Ok(CgroupUpdate { writes, devices, usage_below: limits.filter(|limit| *limit > 0).min() })
+    let mut properties = Vec::new();
+    if let Some(systemd) = &facts.systemd {
+        properties.extend(unit::of_writes(&writes, systemd.version));
+        properties.extend(devices.iter().flat_map(|policy| unit::of_devices(policy, "resources.devices")));
+    }
+    let usage_below = limits.filter(|limit| *limit > 0).min();
+    Ok(CgroupUpdate { writes, devices, properties, usage_below })
 }
 
 fn is_rootless(facts: &HostFacts) -> bool {
@@ -161,7 +187,8 @@ fn policy(resources: &Resources, facts: &HostFacts, at: &str) -> Result<Option<D
     .hint("mount cgroup2 at /sys/fs/cgroup or remove the rules"))
 }
 
-fn dirs(id: &str, path: Option<&str>, layout: &CgroupLayout) -> Result<Vec<CgroupDir>, Error> {
+fn dirs(id: &str, path: &str, facts: &HostFacts) -> Result<Vec<CgroupDir>, Error> {
+    let layout = &facts.cgroups;
     let whole = layout.is_v2();
     let v1 = layout.v1.iter().map(|hierarchy| (Version::V1, hierarchy));
     let v2 = layout.v2.iter().map(|hierarchy| (Version::V2, hierarchy));
@@ -170,7 +197,10 @@ fn dirs(id: &str, path: Option<&str>, layout: &CgroupLayout) -> Result<Vec<Cgrou
             version,
             controllers: hierarchy.controllers.clone(),
             mount: hierarchy.mount.clone(),
-            path: hierarchy.mount.join(locate(id, path.unwrap_or_default(), &hierarchy.own, whole)?),
+            path: hierarchy.mount.join(match &facts.systemd {
+                Some(systemd) => unit::locate(id, path, systemd)?,
+                None => locate(id, path, &hierarchy.own, whole)?,
+            }),
             whole: whole && version == Version::V2,
         })
     };
@@ -219,6 +249,7 @@ pub fn clean(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CgroupLayout;
     use super::*;
 
     fn hierarchy(mount: &str, controller: &str, own: &str) -> Hierarchy {

@@ -161,13 +161,8 @@ impl DeviceList {
                 list = Self { allow: rule.allow, exceptions: Vec::new() };
                 continue;
             }
-            let kinds = match rule.kind {
-                DeviceKind::All => &[DeviceKind::Char, DeviceKind::Block][..],
-                DeviceKind::Char => &[DeviceKind::Char],
-                DeviceKind::Block => &[DeviceKind::Block],
-            };
-            for kind in kinds {
-                list.add(rule.with_kind(*kind)).map_err(|wider| {
+            for rule in rule.by_kind() {
+                list.add(rule).map_err(|wider| {
                     Error::new(
                         format!("{at}.devices[{i}]"),
                         format!("cgroup v1 cannot take `{rule}` out of the wider rule `{wider}` before it"),
@@ -203,8 +198,14 @@ impl DeviceList {
 }
 
 impl DeviceRule {
-    fn with_kind(self, kind: DeviceKind) -> Self {
-        Self { kind, ..self }
+    /// The same rule, once for each kind of device.
+    pub(super) fn by_kind(self) -> impl Iterator<Item = Self> {
+        let kinds = match self.kind {
+            DeviceKind::All => &[DeviceKind::Char, DeviceKind::Block][..],
+            DeviceKind::Char => &[DeviceKind::Char],
+            DeviceKind::Block => &[DeviceKind::Block],
+        };
+        kinds.iter().map(move |kind| Self { kind: *kind, ..self })
     }
 
     /// Whether the rule speaks of every use of every device.
@@ -225,7 +226,7 @@ impl DeviceRule {
         self.kind == other.kind && meet(self.major, other.major) && meet(self.minor, other.minor)
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         let holds = |a: Option<u32>, b: Option<u32>| a.is_none() || a == b;
         self.kind == other.kind && holds(self.major, other.major) && holds(self.minor, other.minor)
     }

@@ -38,7 +38,7 @@ pub fn compile(
 ) -> Result<ExecPlan, Error> {
     let mut out = Builder::default();
     let seccomp = super::seccomp_of(spec, &mut out)?;
-    if namespaces::awaits_oom_score(Some(process), facts) {
+    if request.moved || namespaces::awaits_oom_score(Some(process), facts) {
         out.step("", Op::AwaitGo);
     }
     out.step("", Op::Undumpable);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::unit::SystemdFacts;
 use crate::spec::{Process, Spec};
 
 /// Parts of the host that few documents speak of: looked at only for those.
@@ -44,6 +45,8 @@ pub struct HostFacts {
     pub capabilities: u64,
     /// Where the cgroup hierarchies are.
     pub cgroups: CgroupLayout,
+    /// The systemd that is to manage the container's cgroup, if one is.
+    pub systemd: Option<SystemdFacts>,
     /// Where the resctrl filesystem is mounted.
     pub resctrl: Option<PathBuf>,
     /// Whether an AppArmor profile can be set.

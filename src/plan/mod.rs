@@ -28,6 +28,7 @@ mod schedule;
 pub mod seccomp;
 mod sysctl;
 mod text;
+mod unit;
 mod validate;
 
 use std::path::Path;
@@ -51,6 +52,7 @@ pub use options::names as mount_option_names;
 pub use process::Program;
 pub use seccomp::SeccompPlan;
 pub use text::Text;
+pub use unit::{Property, SystemdFacts, UnitPlan, Variant};
 
 use crate::spec::{NamespaceKind, Spec};
 
@@ -69,6 +71,8 @@ pub struct Request<'a> {
     pub extra_env: Vec<String>,
     /// Directory for the socket of the program's sd_notify(3) messages, if they are wanted.
     pub notify_dir: Option<&'a Path>,
+    /// Whether a process of `exec` waits until systemd may have moved it into its cgroup.
+    pub moved: bool,
     /// `--no-pivot`.
     pub no_pivot: bool,
     /// `--no-new-keyring`.
@@ -86,6 +90,7 @@ impl<'a> Request<'a> {
             preserve_fds: 0,
             extra_env: Vec::new(),
             notify_dir: None,
+            moved: false,
             no_pivot: false,
             no_new_keyring: false,
         }
@@ -200,7 +205,7 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let net_devices = net_devices::compile(spec)?;
     let seccomp = seccomp_of(spec, &mut out)?;
     let hooks = hooks::compile(&spec.hooks)?;
-    let namespaces = namespaces::compile(spec, facts, &mut out)?;
+    let namespaces = namespaces::compile(spec, &cgroup, facts, &mut out)?;
     namespaces::after_cgroups(spec, request, &mut out)?;
     let id_maps = namespaces.id_maps.as_ref();
     let cx = mounts::Context { spec, bundle: request.bundle, facts, id_maps, cgroup: &cgroup };

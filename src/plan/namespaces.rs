@@ -2,7 +2,7 @@
 
 use caps::Capability;
 
-use super::{Builder, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text};
+use super::{Builder, CgroupPlan, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text};
 use crate::spec::{NamespaceKind, Process, Spec};
 
 /// What the parent must know about the namespaces.
@@ -31,7 +31,12 @@ const BY_CLONE: [NamespaceKind; 6] = [
 ///
 /// The root of /dev/mqueue belongs to whoever made the IPC namespace, for which clone3 takes the caller. So in a user
 /// namespace init makes it, once it is root there.
-pub(super) fn compile(spec: &Spec, facts: &HostFacts, out: &mut Builder) -> Result<Namespaces, Error> {
+pub(super) fn compile(
+    spec: &Spec,
+    cgroup: &CgroupPlan,
+    facts: &HostFacts,
+    out: &mut Builder,
+) -> Result<Namespaces, Error> {
     check(spec)?;
     let linux = &spec.linux;
     let joined = |kind| linux.namespaces.iter().position(|ns| ns.kind == kind && ns.path.is_some());
@@ -41,8 +46,10 @@ pub(super) fn compile(spec: &Spec, facts: &HostFacts, out: &mut Builder) -> Resu
     } else {
         None
     };
+    // A user may have no right to be born in the scope; then systemd moves init there, while it waits.
+    let moved = cgroup.unit.as_ref().is_some_and(|unit| unit.user);
     // Without privilege, the files of our process are ours to write only until it becomes undumpable.
-    if id_maps.is_some() || awaits_oom_score(spec.process.as_ref(), facts) {
+    if id_maps.is_some() || moved || awaits_oom_score(spec.process.as_ref(), facts) {
         out.step("", Op::AwaitGo);
     }
     if id_maps.is_none() {

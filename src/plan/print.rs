@@ -37,6 +37,13 @@ impl fmt::Display for ExecPlan {
 
 impl fmt::Display for ParentPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(unit) = &self.cgroup.unit {
+            let systemd = if unit.user { "the user's systemd" } else { "systemd" };
+            writeln!(f, "  scope {} of {systemd}", unit.name)?;
+            for property in &unit.properties {
+                writeln!(f, "  property {} = {}", property.name, property.value)?;
+            }
+        }
         for dir in &self.cgroup.dirs {
             writeln!(f, "  cgroup {}", dir.path.display())?;
         }

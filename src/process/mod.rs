@@ -1,5 +1,6 @@
 //! Making processes: the runtime's side acts on a plan and talks to init; init walks its steps and never returns.
 
+mod birthplace;
 mod console;
 mod error;
 mod foreground;

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::birthplace::Birthplace;
 use super::error::OOM_SCORE;
 use super::hooks::{self, Outcome, Prepared, Setting};
 use super::image::Image;
@@ -17,7 +18,7 @@ use crate::plan::{
 use crate::rootfs::{Root, capture};
 use crate::seccomp::{self, notify};
 use crate::spec::NamespaceKind;
-use crate::sys::clone::{Clone, Exit, clone3, pidfd_send_signal, setns, wait_pidfd};
+use crate::sys::clone::{Clone, Exit, pidfd_send_signal, setns, wait_pidfd};
 use crate::sys::{self, Context, Errno, socket};
 
 /// Where in its life a container is when somebody outside is told about it.
@@ -93,19 +94,20 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
         },
         root: Root::default(),
     };
-    let born_in = cgroup.clone_fd()?;
     let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
+    let mut birthplace = Birthplace::open(cgroup)?;
     let cloned = in_pid_namespace(join.map(AsFd::as_fd), hooks_follow, || {
-        clone3(flags.cast_unsigned().into(), born_in.as_ref().map(AsFd::as_fd))
+        birthplace.clone3(flags.cast_unsigned().into())
     });
     let cloned = cloned.map_err(|cause| no_clone(&plan.parent.namespaces, cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
+    birthplace.move_there(pid)?;
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
     prepare_from_outside(&plan.parent, &init.slots, pid)?;
     spawned.let_go(&plan.child)?;
-    init.release(born_in);
+    init.release(birthplace.dir);
     let asked = Asked {
         interfaces: &plan.parent.net_devices,
         hooks: &plan.parent.create_hooks,
@@ -136,13 +138,14 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         hook_state: HookState::default(),
         root: Root::default(),
     };
-    let born_in = cgroup.clone_fd()?;
+    let mut birthplace = Birthplace::open(cgroup)?;
     let join = plan.join_pid.then_some(container);
-    let cloned = in_pid_namespace(join, false, || clone3(0, born_in.as_ref().map(AsFd::as_fd)));
+    let cloned = in_pid_namespace(join, false, || birthplace.clone3(0));
     let cloned = cloned.map_err(|cause| no_clone(&[], cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
-    init.release(born_in);
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
+    birthplace.move_there(pid)?;
+    init.release(birthplace.dir);
     adjust_oom_score(pid, plan.oom_score_adj)?;
     spawned.let_go(&plan.child)?;
     let asked = Asked { interfaces: &[], hooks: &[], dir: c"/", seccomp: plan.seccomp.as_ref(), state };

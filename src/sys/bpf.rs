@@ -23,6 +23,7 @@ const PROG_LOAD: i32 = 5;
 const PROG_ATTACH: i32 = 8;
 const PROG_DETACH: i32 = 9;
 const PROG_GET_FD_BY_ID: i32 = 13;
+const OBJ_GET_INFO_BY_FD: i32 = 15;
 const PROG_QUERY: i32 = 16;
 const PROG_TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_TYPE_CGROUP_DEVICE: u32 = 6;
@@ -42,7 +43,11 @@ struct Load {
     log_buf: u64,
     kernel_version: u32,
     flags: u32,
+    name: Name,
 }
+
+/// The name of a program: by it we know our own again among those of others.
+pub type Name = [u8; 16];
 
 /// The start of `union bpf_attr` for BPF_PROG_ATTACH and BPF_PROG_DETACH.
 #[repr(C)]
@@ -77,6 +82,23 @@ struct ById {
     flags: u32,
 }
 
+/// `union bpf_attr` for BPF_OBJ_GET_INFO_BY_FD.
+#[repr(C)]
+#[derive(Default)]
+struct InfoByFd {
+    object: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The start of `struct bpf_prog_info`, up to the name.
+#[repr(C)]
+#[derive(Default)]
+struct ProgramInfo {
+    before: [u64; 8],
+    name: Name,
+}
+
 fn bpf<T>(command: i32, attr: &mut T) -> Result<libc::c_long, Errno> {
     // SAFETY: attr is a plain struct of the size passed; the kernel takes missing tail fields as zero. Every pointer
     // in it was made from a reference that its caller holds across this call.
@@ -89,10 +111,11 @@ fn number(fd: BorrowedFd) -> u32 {
 }
 
 /// BPF_PROG_LOAD of a device program.
-pub fn load_device_program(program: &[Insn]) -> Result<OwnedFd, Errno> {
+pub fn load_device_program(program: &[Insn], name: Name) -> Result<OwnedFd, Errno> {
     let insn_count = u32::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
     let (insns, license) = (program.as_ptr().addr() as u64, c"Apache-2.0".as_ptr().addr() as u64);
-    let mut attr = Load { kind: PROG_TYPE_CGROUP_DEVICE, insn_count, insns, license, ..Load::default() };
+    let mut attr =
+        Load { kind: PROG_TYPE_CGROUP_DEVICE, insn_count, insns, license, name, ..Load::default() };
     owned(bpf(PROG_LOAD, &mut attr)?)
 }
 
@@ -132,4 +155,13 @@ pub fn device_programs(cgroup: BorrowedFd) -> Result<Vec<u32>, Errno> {
 /// BPF_PROG_GET_FD_BY_ID.
 pub fn program_by_id(id: u32) -> Result<OwnedFd, Errno> {
     owned(bpf(PROG_GET_FD_BY_ID, &mut ById { id, ..ById::default() })?)
+}
+
+/// BPF_OBJ_GET_INFO_BY_FD: a program's name.
+pub fn program_name(program: BorrowedFd) -> Result<Name, Errno> {
+    let mut info = ProgramInfo::default();
+    let length = u32::try_from(size_of::<ProgramInfo>()).map_err(|_| Errno::EINVAL)?;
+    let place = std::ptr::from_mut(&mut info).addr() as u64;
+    bpf(OBJ_GET_INFO_BY_FD, &mut InfoByFd { object: number(program), length, info: place })?;
+    Ok(info.name)
 }

@@ -1,6 +1,6 @@
 //! The hosts that plans are compiled for: every cgroup layout, with and without privilege.
 
-use hull::plan::{CgroupLayout, Hierarchy, HostFacts};
+use hull::plan::{CgroupLayout, Hierarchy, HostFacts, SystemdFacts};
 
 /// CAP_CHOWN to CAP_CHECKPOINT_RESTORE.
 const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
@@ -27,12 +27,25 @@ pub fn named(name: &str) -> HostFacts {
         "rootless" => {
             HostFacts { euid: 1000, egid: 1000, foreign_mounts: true, cgroups: v2(), ..HostFacts::default() }
         }
+        "systemd" => HostFacts { cgroups: v2(), systemd: systemd(false), ..root },
+        "systemd-v1" => HostFacts { cgroups: v1(&["hugetlb"]), systemd: systemd(false), ..root },
+        "systemd-user" => {
+            HostFacts { euid: 1000, cgroups: v2(), systemd: systemd(true), ..HostFacts::default() }
+        }
+        "systemd-user-v1" => {
+            HostFacts { euid: 1000, cgroups: v1(&[]), systemd: systemd(true), ..HostFacts::default() }
+        }
         // As a rootless engine calls: root of a namespace that holds its user's ids.
         "rootless-v1" => HostFacts { in_user_ns: true, cgroups: v1(&[]), ..root },
         // Root of a user namespace, as in a container or below rootlesskit.
         "nested" => HostFacts { in_user_ns: true, cgroups: v2(), ..root },
         name => panic!("no host is called {name}"),
     }
+}
+
+fn systemd(user: bool) -> Option<SystemdFacts> {
+    let root = if user { "/user.slice/user-1000.slice/user@1000.service" } else { "" };
+    Some(SystemdFacts { user, root: root.to_owned(), version: 252 })
 }
 
 fn v2() -> CgroupLayout {

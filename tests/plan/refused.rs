@@ -40,6 +40,21 @@ const CASES: &[(&str, &str, &str)] = &[
         "mounts[0]",
         r#"{"mounts": [{"destination": "/m", "type": "bind", "source": "m", "options": ["bind", "idmap"]}]}"#,
     ),
+    // a unit of systemd's
+    ("systemd", "linux.cgroupsPath", r#"{"linux": {"cgroupsPath": "/a/b"}}"#),
+    ("systemd", "linux.cgroupsPath", r#"{"linux": {"cgroupsPath": "system:docker:1"}}"#),
+    ("systemd", "linux.cgroupsPath", r#"{"linux": {"cgroupsPath": "system.slice:docker:1.slice"}}"#),
+    ("systemd-user-v1", "linux.cgroupsPath", "{}"),
+    (
+        "systemd",
+        "annotations[\"org.systemd.property.KillSignal\"]",
+        r#"{"annotations": {"org.systemd.property.KillSignal": "SIGINT"}}"#,
+    ),
+    (
+        "systemd",
+        "annotations[\"org.systemd.property.PIDs\"]",
+        r#"{"annotations": {"org.systemd.property.PIDs": "[uint32 1]"}}"#,
+    ),
     // process
     ("v2", "process.args", r#"{"process": {"args": []}}"#),
     ("v2", "process.args", r#"{"process": {"args": [""]}}"#),
