@@ -83,7 +83,7 @@ fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
 /// What `--process` says, or the container's own process with what the flags change.
 fn process_of(spec: &Spec, request: &Exec) -> Result<Process, Cause> {
     if let Some(path) = &request.process {
-        return Ok(spec::parse(path, &launch::read(path)?)?);
+        return Ok(completed(spec::parse(path, &launch::read(path)?)?, spec.process.as_ref()));
     }
     let Some(mut process) = spec.process.clone() else { return Err(process::Error::NoProgram.into()) };
     process.args.clone_from(&request.args);
@@ -112,4 +112,13 @@ fn process_of(spec: &Spec, request: &Exec) -> Result<Process, Cause> {
         }
     }
     Ok(process)
+}
+
+/// Capabilities and labels that the file does not name are the container's own, as with runc.
+fn completed(mut process: Process, own: Option<&Process>) -> Process {
+    let Some(own) = own else { return process };
+    process.capabilities = process.capabilities.or_else(|| own.capabilities.clone());
+    process.apparmor_profile = process.apparmor_profile.or_else(|| own.apparmor_profile.clone());
+    process.selinux_label = process.selinux_label.or_else(|| own.selinux_label.clone());
+    process
 }

@@ -77,6 +77,14 @@ impl Bundle {
         target
     }
 
+    /// The same, shared with whoever gets a copy of it.
+    pub fn shared_tmpfs(&mut self, below: &str) -> PathBuf {
+        let target = self.host_tmpfs(below, "mode=755");
+        let shared = Command::new("mount").arg("--make-shared").arg(&target).status();
+        assert!(shared.unwrap().success(), "mount --make-shared {}", target.display());
+        target
+    }
+
     /// Undoes the host mounts, last first.
     pub fn unmount(&mut self) {
         while let Some(target) = self.host_mounts.pop() {

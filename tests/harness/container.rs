@@ -126,7 +126,12 @@ impl Container {
     /// Runs `probe WORDS..` and returns its answer.
     #[track_caller]
     pub fn probe(self, words: &[&str]) -> Value {
-        self.set("/process/args", json!([&["/probe"], words].concat())).world()
+        self.args(&[&["/probe"], words].concat()).world()
+    }
+
+    /// `run` of the probe with these words, however it ends.
+    pub fn run_probe(self, words: &[&str]) -> Finished {
+        self.args(&[&["/probe"], words].concat()).run(&[])
     }
 
     /// Writes config.json and creates.
@@ -190,6 +195,12 @@ impl Container {
     #[track_caller]
     pub fn pid(&self) -> i32 {
         i32::try_from(self.state()["pid"].as_i64().unwrap()).unwrap()
+    }
+
+    /// What `ps` lists.
+    #[track_caller]
+    pub fn pids(&self) -> Vec<i32> {
+        serde_json::from_value(self.verb("ps", &["--format", "json"], &[]).ok().json()).unwrap()
     }
 
     /// Waits for the end of the program; the status must be `stopped` then.

@@ -101,6 +101,20 @@ pub fn cgroup2(controller: &str) -> Need {
     when(offered, &format!("needs the controller {controller} of a pure cgroup2 host"))
 }
 
+/// Real-time budgets of cgroups.
+pub fn real_time_groups() -> Need {
+    let there = fs::metadata("/sys/fs/cgroup/cpu/cpu.rt_period_us").is_ok();
+    when(there, "needs real-time budgets of v1 cgroups (CONFIG_RT_GROUP_SCHED)")
+}
+
+/// An I/O scheduler with weights for v1 cgroups.
+pub fn block_io_weight() -> Need {
+    let known = |name: &str| fs::metadata(format!("/sys/fs/cgroup/blkio/{name}")).is_ok();
+    // The root has statistics of the scheduler, but no weight.
+    let there = known("blkio.bfq.io_serviced") || known("blkio.weight");
+    when(there, "needs an I/O scheduler with weights (CONFIG_BFQ_GROUP_IOSCHED)")
+}
+
 /// ip(8), with JSON.
 pub fn iproute2() -> Need {
     let there = std::process::Command::new("ip").args(["-json", "link"]).output();

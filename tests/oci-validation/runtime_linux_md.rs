@@ -103,6 +103,16 @@ fn p19_listen_fds() {
     assert_eq!(world["fds"].as_object().unwrap().len(), 5);
 }
 
+/// Their names go along.
+/// runtime-linux.md, "File descriptors"
+#[test]
+fn p19_listen_fd_names() {
+    needs!(root);
+    let world = with_descriptors(&Container::new(), "LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b", "");
+    let env = world["env"].as_array().unwrap();
+    assert!(env.contains(&json!("LISTEN_FDNAMES=a:b")), "{env:?}");
+}
+
 /// NOTIFY_SOCKET is proxied: READY from inside reaches the caller's socket, with MAINPID.
 /// runtime-linux.md, "File descriptors"
 #[test]
@@ -115,10 +125,13 @@ fn p19_notify_socket() {
     let flags = container.bundled(&[]);
     let command = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());
     let run = command.env("NOTIFY_SOCKET", &path).spawn();
-    assert!(readable(&socket, std::time::Duration::from_secs(20)), "no notification");
-    let mut text = [0; 4096];
-    let length = socket.recv(&mut text).unwrap();
-    let text = String::from_utf8_lossy(&text[..length]).into_owned();
-    assert!(text.contains("READY=1"), "{text}");
+    let main = format!("MAINPID={}", run.pid());
     run.finish().ok();
+    socket.set_nonblocking(true).unwrap();
+    let (mut text, mut message) = (String::new(), [0; 4096]);
+    while let Ok(length) = socket.recv(&mut message) {
+        text += &String::from_utf8_lossy(&message[..length]);
+    }
+    assert!(text.contains("READY=1"), "{text}");
+    assert!(text.contains(&main), "no {main} in {text}");
 }

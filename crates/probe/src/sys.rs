@@ -38,6 +38,43 @@ pub fn raw(number: c_long, args: [usize; 6]) -> Result<usize, Errno> {
     usize::try_from(ret).map_err(|_| last_errno())
 }
 
+/// A call by the 32-bit entry of x86, with the numbers of that architecture.
+#[cfg(target_arch = "x86_64")]
+pub fn raw32(number: u32, args: [u32; 3]) -> Result<u32, Errno> {
+    let mut answer = number;
+    // SAFETY: the arguments are the test author's, as for `raw`; rbx, which the compiler keeps for itself, is given back.
+    unsafe {
+        std::arch::asm!(
+            "xchg {first:r}, rbx", "int 0x80", "xchg {first:r}, rbx",
+            first = inout(reg) u64::from(args[0]) => _, inout("eax") answer, in("ecx") args[1], in("edx") args[2],
+            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
+        );
+    }
+    match answer.cast_signed() {
+        refusal @ -4095..0 => Err(Errno(-refusal)),
+        _ => Ok(answer),
+    }
+}
+
+/// Other machines have no such entry.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn raw32(_: u32, _: [u32; 3]) -> Result<u32, Errno> {
+    Err(Errno(libc::ENOSYS))
+}
+
+/// Whether SIGSYS comes while `act` does its work.
+pub fn traps(act: impl FnOnce()) -> bool {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static CAME: AtomicBool = AtomicBool::new(false);
+    extern "C" fn note(_: c_int) {
+        CAME.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only stores to an atomic.
+    unsafe { libc::signal(libc::SIGSYS, note as *const () as libc::sighandler_t) };
+    act();
+    CAME.load(Ordering::Relaxed)
+}
+
 fn last_errno() -> Errno {
     Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
 }

@@ -59,6 +59,32 @@ pub fn call(name: &str, args: &[&str]) -> Value {
     }
 }
 
+/// The same by the 32-bit entry of x86, where the number is one of that architecture.
+pub fn call32(number: &str, args: &[&str]) -> Value {
+    let scalar = |text: &str| u32::try_from(scalar(text)).unwrap_or(0);
+    let mut values = [0; 3];
+    for (value, text) in values.iter_mut().zip(args) {
+        *value = scalar(text);
+    }
+    sys::raw32(scalar(number), values).map_or_else(errno::report, |result| json!({ "result": result }))
+}
+
+/// Whether a call is answered with SIGSYS.
+pub fn trap(name: &str) -> Value {
+    json!({ "trapped": sys::traps(|| drop(call(name, &[]))) })
+}
+
+/// The same call in a second thread, which may be killed for it; the first one tells when it is alone again.
+pub fn in_thread(name: &str) -> Value {
+    let name = name.to_owned();
+    let second = std::thread::spawn(move || call(&name, &[]));
+    // A thread that is killed is never joined.
+    while std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() > 1) {
+        std::thread::yield_now();
+    }
+    json!({ "survived": if second.is_finished() { "both" } else { "the first" } })
+}
+
 /// mknod(2) with kind `c`, `b` or `p`.
 pub fn mknod(path: &str, kind: &str, major: &str, minor: &str) -> Value {
     let kind = match kind {

@@ -13,13 +13,22 @@ use crate::needs;
 #[test]
 fn m17_cgroup_mount() {
     needs!(root, cgroup_v1("pids"));
-    let container = Container::new()
+    let mut container = Container::new()
         .mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"])
         .set("/linux/resources/pids", json!({ "limit": 44 }))
         .args(&["/probe", "read", "/sys/fs/cgroup/pids/pids.max"]);
     assert_eq!(container.world()["/sys/fs/cgroup/pids/pids.max"], "44\n");
-    let container = container.args(&["/probe", "write", "/sys/fs/cgroup/pids/pids.max", "50"]);
-    assert_eq!(container.world(), json!({ "errno": "EROFS" }));
+    for path in ["/sys/fs/cgroup/pids/pids.max", "/sys/fs/cgroup/new"] {
+        container = container.args(&["/probe", "write", path, "50"]);
+        let answer = container.world();
+        assert!(answer["errno"] == "EROFS" || answer["errno"] == "EACCES", "{path}: {answer}");
+    }
+    let inside = container.args(&["/probe", "list", "/sys/fs/cgroup"]).world();
+    for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+        let name = hierarchy.file_name().into_string().unwrap();
+        let there = inside["/sys/fs/cgroup"].as_array().unwrap().contains(&json!(name));
+        assert!(there || name == "unified", "{name} is not among {inside}");
+    }
 }
 
 /// Without a cgroup namespace the mount still shows the container's own cgroup only.
@@ -76,6 +85,19 @@ fn c8_nested_cgroups_are_removed() {
     container.delete(&["--force"]).ok();
     container.assert_clean();
     assert!(await_exit(other.parse().unwrap(), std::time::Duration::from_secs(10)));
+}
+
+/// Parents that were made for the container's cgroup go with it.
+/// runtime.md, "Delete"
+#[test]
+fn c8_parents_are_removed() {
+    needs!(root, cgroup_v1("pids"));
+    let container = Container::new();
+    let below = format!("{}/deep", container.cgroup);
+    let container = container.set("/linux/cgroupsPath", json!(below)).sleeping();
+    assert_eq!(container.cgroup_file("pids", "deep/cgroup.procs"), container.pid().to_string());
+    container.delete(&["--force"]).ok();
+    assert!(fs::metadata(container.cgroup_dir("pids")).is_err(), "{} is left", container.cgroup);
 }
 
 /// A limit that cannot be set is an error that names the file, and nothing is left.

@@ -27,7 +27,10 @@ fn d1_devices() {
     let fuse = &stat["/dev/fuse"];
     assert_eq!((&fuse["type"], &fuse["major"], &fuse["minor"]), (&json!("char"), &json!(10), &json!(229)));
     assert_eq!((&fuse["mode"], &fuse["uid"], &fuse["gid"]), (&json!(0o640), &json!(5), &json!(6)));
-    assert_eq!(stat["/devices/deep/null"]["minor"], 3);
+    assert_eq!(
+        (&stat["/devices/deep/null"]["type"], &stat["/devices/deep/null"]["minor"]),
+        (&json!("char"), &json!(3))
+    );
     assert_eq!(stat["/devices/deep/null"]["mode"], 0o666);
     assert_eq!(stat["/dev/block"]["type"], "block");
     assert_eq!(stat["/dev/pipe"]["type"], "fifo");
@@ -76,6 +79,8 @@ fn d3_device_access() {
     }
     let container = Container::new().capabilities(&["CAP_MKNOD"]);
     let container = container.args(&["/probe", "mknod", "/sda", "b", "8", "0"]);
+    assert_eq!(container.world(), json!({}));
+    let container = container.args(&["/probe", "mknod", "/fuse", "c", "10", "229"]);
     assert_eq!(container.world(), json!({}));
     assert_eq!(container.probe(&["open-device", "/sda", "r"]), json!({ "errno": "EPERM" }));
 }
@@ -187,6 +192,14 @@ fn d3_defaults_are_allowed() {
             Container::new().set("/linux/resources/devices", json!([{ "allow": false, "access": "rwm" }]));
         assert_eq!(container.probe(&["open-device", device, "r"]), json!({ "opened": "r" }), "{device}");
     }
+    // A process without a terminal has no /dev/tty, but nobody forbids it to look.
+    assert_eq!(Container::new().probe(&["open-device", "/dev/tty", "r"]), json!({ "errno": "ENXIO" }));
+    assert_eq!(Container::new().probe(&["open-device", "/dev/ptmx", "rw"]), json!({ "opened": "rw" }));
+    let container = Container::new().set("/process/terminal", json!(true));
+    let container = container.args(&["/probe", "open-device", "/dev/pts/0", "rw"]);
+    let console = Console::new(container.bundle.path());
+    container.run(&["--detach", "--console-socket", console.path()]).ok();
+    assert_eq!(Console::json(console.master()), json!({ "opened": "rw" }));
 }
 
 /// Access is made of r, w and m; types are a, b and c.

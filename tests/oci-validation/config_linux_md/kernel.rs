@@ -27,6 +27,24 @@ fn a3_sysctls() {
     assert_eq!(fs::read_to_string("/proc/sys/kernel/msgmax").unwrap(), host);
 }
 
+/// Every parameter of an IPC namespace, and the one of a UTS namespace that no property has.
+/// config-linux.md, "Sysctl"
+#[test]
+fn a3_sysctls_of_each_namespace() {
+    needs!(root);
+    let table = json!({
+        "kernel.msgmax": "4097", "kernel.msgmnb": "4098", "kernel.msgmni": "99", "kernel.sem": "251\t32001\t33\t129",
+        "kernel.shmall": "4099", "kernel.shmmax": "4100", "kernel.shmmni": "101", "kernel.shm_rmid_forced": "1",
+        "fs.mqueue.queues_max": "17", "kernel.domainname": "some.domain"
+    });
+    let names: Vec<&str> = table.as_object().unwrap().keys().map(String::as_str).collect();
+    let container = Container::new().set("/linux/sysctl", table.clone());
+    let found = container.args(&[&["/probe", "print"], &names[..]].concat()).world()["sysctls"].clone();
+    for name in names {
+        assert_eq!(found[name].as_str().map(str::trim_end), table[name].as_str(), "{name}");
+    }
+}
+
 /// A sysctl whose value the kernel refuses is an error that names it, and nothing is left.
 /// config-linux.md, "Sysctl"
 #[test]
@@ -151,7 +169,7 @@ fn mp2_bad_policies() {
 #[test]
 fn mp3_flags() {
     needs!(root, numa);
-    for flag in ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"] {
+    for flag in ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"] {
         let asked = json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": [flag] });
         let world = Container::new().set("/linux/memoryPolicy", asked.clone()).world();
         assert_eq!(world["memory_policy"]["flags"], asked["flags"]);

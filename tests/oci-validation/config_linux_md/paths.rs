@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::harness::*;
 use crate::needs;
 use crate::refused::each_refused;
+use crate::seen::mount_on;
 
 /// Masked files read as empty, masked directories list as empty, and neither can be written.
 /// config-linux.md, "Masked Paths"
@@ -60,10 +61,14 @@ fn k3_readonly_paths_reach_below() {
     needs!(root);
     let container = Container::new()
         .mount("/data", "tmpfs", "tmpfs", &[])
-        .mount("/data/below", "tmpfs", "tmpfs", &["nosuid"])
+        .mount("/data/below", "bind", "shared", &["bind", "nosuid"])
         .set("/linux/readonlyPaths", json!(["/data"]));
-    let container = container.args(&["/probe", "write", "/data/below/new", "text"]);
+    fs::create_dir(container.bundle.join("shared")).unwrap();
+    fs::write(container.bundle.join("shared/file"), "there").unwrap();
+    let container = container.args(&["/probe", "write", "/data/below/file", "text"]);
     assert_eq!(container.world(), json!({ "errno": "EROFS" }));
+    let container = container.args(&["/probe", "read", "/data/below/file"]);
+    assert_eq!(container.world()["/data/below/file"], "there");
     let world = container.args(&["/probe"]).world();
     let below =
         world["mounts"].as_array().unwrap().iter().rfind(|mount| mount["target"] == "/data/below").unwrap();
@@ -80,19 +85,36 @@ fn k4_masks_hold_for_exec() {
     assert_eq!(answer["/etc/passwd"], "");
 }
 
-/// rootfsPropagation shows on `/`.
+/// rootfsPropagation shows on `/`, and with an r on what is mounted below, as far as that is not the host's.
 /// config-linux.md, "Rootfs Mount Propagation"
 #[test]
 fn m15_root_propagation() {
     needs!(root);
-    for (word, tag) in
-        [("rshared", "shared:"), ("rprivate", ""), ("runbindable", "unbindable"), ("rslave", "")]
-    {
-        let world = Container::new().set("/linux/rootfsPropagation", json!(word)).world();
-        let root = world["mounts"].as_array().unwrap().iter().find(|mount| mount["target"] == "/").unwrap();
-        let found = root["propagation"].to_string();
-        assert!(found.contains(tag), "{word}: {found}");
-        assert_eq!(found.contains("shared:"), tag == "shared:", "{word}: {found}");
+    for (word, top, below) in [
+        ("rshared", "shared:", "shared:"),
+        ("shared", "shared:", "[]"),
+        ("rprivate", "[]", "[]"),
+        ("private", "[]", "[]"),
+        ("rslave", "master:", "[]"),
+        ("slave", "master:", "[]"),
+        ("runbindable", "unbindable", "unbindable"),
+        ("unbindable", "unbindable", "[]"),
+    ] {
+        let mut container = Container::new()
+            .set("/root/path", json!("root"))
+            .set("/linux/rootfsPropagation", json!(word))
+            .mount("/data", "tmpfs", "tmpfs", &[]);
+        let root = container.bundle.shared_tmpfs("root");
+        for name in ["proc", "dev", "sys"] {
+            fs::create_dir(root.join(name)).unwrap();
+        }
+        install(&container.bundle.rootfs().join("probe"), &root.join("probe"));
+        let world = container.world();
+        for (target, tag) in [("/", top), ("/data", below)] {
+            let found = mount_on(&world, target)["propagation"].to_string();
+            assert!(found.contains(tag), "{word}: {target} is {found}");
+            assert!(tag == "shared:" || !found.contains("shared:"), "{word}: {target} is {found}");
+        }
     }
 }
 

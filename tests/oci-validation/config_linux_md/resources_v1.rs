@@ -32,6 +32,15 @@ fn v1_1_memory() {
     assert_eq!(file("memory.swappiness"), "42");
 }
 
+/// kernelTCP.
+/// config-linux.md, "Memory"
+#[test]
+fn v1_1_kernel_tcp() {
+    needs!(root, cgroup_v1("memory"));
+    let container = limited(&json!({ "memory": { "kernelTCP": 1_048_576 } }));
+    assert_eq!(container.cgroup_file("memory", "memory.kmem.tcp.limit_in_bytes"), "1048576");
+}
+
 /// disableOOMKiller.
 /// config-linux.md, "Memory"
 #[test]
@@ -76,6 +85,16 @@ fn v1_2_burst_and_idle() {
     assert_eq!(container.cgroup_file("cpu", "cpu.idle"), "1");
 }
 
+/// The real-time period and what of it the container may run.
+/// config-linux.md, "CPU"
+#[test]
+fn v1_2_real_time() {
+    needs!(root, real_time_groups);
+    let container = limited(&json!({ "cpu": { "realtimePeriod": 500_000, "realtimeRuntime": 5_000 } }));
+    assert_eq!(container.cgroup_file("cpu", "cpu.rt_period_us"), "500000");
+    assert_eq!(container.cgroup_file("cpu", "cpu.rt_runtime_us"), "5000");
+}
+
 /// cpuset: CPUs and nodes bind the program; unset ones are the parent's.
 /// config-linux.md, "CPU"
 #[test]
@@ -99,16 +118,27 @@ fn v1_3_block_io() {
     let (major, minor) = disk();
     let container = limited(&json!({ "blockIO": {
         "throttleReadBpsDevice": [{ "major": major, "minor": minor, "rate": 1_048_576 }],
+        "throttleWriteBpsDevice": [{ "major": major, "minor": minor, "rate": 2_097_152 }],
+        "throttleReadIOPSDevice": [{ "major": major, "minor": minor, "rate": 200 }],
         "throttleWriteIOPSDevice": [{ "major": major, "minor": minor, "rate": 100 }]
     } }));
-    assert_eq!(
-        container.cgroup_file("blkio", "blkio.throttle.read_bps_device"),
-        format!("{major}:{minor} 1048576")
-    );
-    assert_eq!(
-        container.cgroup_file("blkio", "blkio.throttle.write_iops_device"),
-        format!("{major}:{minor} 100")
-    );
+    for (file, rate) in
+        [("read_bps", 1_048_576), ("write_bps", 2_097_152), ("read_iops", 200), ("write_iops", 100)]
+    {
+        let found = container.cgroup_file("blkio", &format!("blkio.throttle.{file}_device"));
+        assert_eq!(found, format!("{major}:{minor} {rate}"), "{file}");
+    }
+}
+
+/// blkio: the weight, for whichever scheduler has one.
+/// config-linux.md, "Block IO"
+#[test]
+fn v1_3_weight() {
+    needs!(root, block_io_weight);
+    let container = limited(&json!({ "blockIO": { "weight": 123 } }));
+    let bfq = fs::metadata(container.cgroup_dir("blkio").join("blkio.bfq.weight")).is_ok();
+    let file = if bfq { "blkio.bfq.weight" } else { "blkio.weight" };
+    assert!(container.cgroup_file("blkio", file).ends_with("123"));
 }
 
 /// pids: as many processes as allowed and no more; `{}` and -1 are no limit.
@@ -121,6 +151,15 @@ fn v1_5_pids() {
     assert_eq!(answer, json!({ "children": 4, "refusal": { "errno": "EAGAIN" } }));
     let container = limited(&json!({ "pids": { "limit": -1 } }));
     assert_eq!(container.cgroup_file("pids", "pids.max"), "max");
+}
+
+/// Zero is a limit: not even the first process could be followed by another.
+/// config-linux.md, "PIDs"
+#[test]
+fn v1_5_no_pids() {
+    needs!(root, cgroup_v1("pids"));
+    let container = limited(&json!({ "pids": { "limit": 0 } }));
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "0");
 }
 
 /// An empty pids object limits nothing.

@@ -42,6 +42,31 @@ fn e1_killing_actions() {
     }
 }
 
+/// TRAP is a signal that the program may handle, where KILL_PROCESS leaves it no time; KILL_THREAD, which is KILL too,
+/// ends no other thread.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e1_signals_and_threads() {
+    needs!(root);
+    let rule = |action: &str| json!([{ "names": ["getcwd"], "action": action }]);
+    assert_eq!(filtered(&rule("SCMP_ACT_TRAP")).probe(&["trap", "getcwd"]), json!({ "trapped": true }));
+    for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD"] {
+        let answer = filtered(&rule(action)).probe(&["syscall-in-thread", "getcwd"]);
+        assert_eq!(answer, json!({ "survived": "the first" }), "{action}");
+    }
+    let process = filtered(&rule("SCMP_ACT_KILL_PROCESS")).args(&["/probe", "syscall-in-thread", "getcwd"]);
+    process.run(&[]).exits(128 + 31);
+}
+
+/// TRACE is for a tracer, without which there is no such call.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e1_trace() {
+    needs!(root);
+    let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_TRACE" }]);
+    assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "ENOSYS" }));
+}
+
 /// LOG lets the call through.
 /// config-linux.md, "Seccomp"
 #[test]
@@ -106,6 +131,9 @@ fn e5_argument_conditions() {
     assert!(answer("SCMP_CMP_MASKED_EQ", 6, 2, "3") && !answer("SCMP_CMP_MASKED_EQ", 6, 2, "7"));
     assert!(answer("SCMP_CMP_EQ", 0x1_0000_0007, 0, "0x100000007"));
     assert!(!answer("SCMP_CMP_EQ", 0x1_0000_0007, 0, "7"), "the upper half was forgotten");
+    assert!(answer("SCMP_CMP_GT", 0x1_0000_0007, 0, "0x200000000"));
+    assert!(!answer("SCMP_CMP_GT", 0x1_0000_0007, 0, "8") && !answer("SCMP_CMP_GE", 0x1_0000_0007, 0, "9"));
+    assert!(answer("SCMP_CMP_LT", 0x2_0000_0007, 0, "0x100000008"));
 
     let both = json!([{ "names": ["lseek"], "action": "SCMP_ACT_ERRNO", "args": [
         { "index": 0, "value": 99, "op": "SCMP_CMP_EQ" }, { "index": 1, "value": 5, "op": "SCMP_CMP_EQ" }
@@ -246,6 +274,25 @@ fn e3_architectures() {
     }
 }
 
+/// Calls of another architecture are filtered where it is listed; where it is not, they end the program.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e3_other_architectures() {
+    needs!(root);
+    let rule = json!([{ "names": ["umask", "getcwd"], "action": "SCMP_ACT_ERRNO" }]);
+    let listing = |archs: &[&str]| filtered(&rule).set("/linux/seccomp/architectures", json!(archs));
+    let x86 = "SCMP_ARCH_X86";
+    // umask(2) as the 32-bit entry counts, and getcwd(2) of x32.
+    for (arch, call) in [(x86, ["syscall32", "60"]), ("SCMP_ARCH_X32", ["syscall", "1073741903"])] {
+        if std::env::consts::ARCH != "x86_64" || arch == x86 && Container::new().run_probe(&call).code != 0 {
+            continue; // nothing is there to be filtered
+        }
+        let answer = listing(&["SCMP_ARCH_X86_64", arch]).probe(&call);
+        assert_eq!(answer, json!({ "errno": "EPERM" }), "{arch}");
+        assert_eq!(listing(&["SCMP_ARCH_X86_64"]).run_probe(&call).code, 128 + 31, "{arch} is not listed");
+    }
+}
+
 /// Architectures that nobody knows are errors.
 /// config-linux.md, "Seccomp"
 #[test]
@@ -314,6 +361,21 @@ fn e5_several_rules() {
     assert_eq!(answer("1"), json!({ "errno": "EPERM" }));
     assert_eq!(answer("2"), json!({ "errno": "ENOENT" }));
     assert!(answer("3")["result"].is_u64());
+}
+
+/// Conditions of one rule that name an argument twice hold one at a time, as everywhere.
+/// config-linux.md, "Seccomp"
+#[test]
+fn e5_one_argument_twice() {
+    needs!(root);
+    let condition = |value: u64| json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
+    let rule =
+        json!([{ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition(1), condition(2)] }]);
+    for asked in ["1", "2"] {
+        let answer = filtered(&rule).probe(&["syscall", "umask", asked]);
+        assert_eq!(answer, json!({ "errno": "EPERM" }), "{asked}");
+    }
+    assert!(filtered(&rule).probe(&["syscall", "umask", "3"])["result"].is_u64());
 }
 
 /// A call that is newer than every one the profile names is not implemented, rather than forbidden.

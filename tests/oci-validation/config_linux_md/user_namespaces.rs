@@ -11,10 +11,11 @@ use crate::refused::refused;
 #[test]
 fn u1_mappings() {
     needs!(root, user_ns);
-    let world = Container::new().user_namespace().world();
+    let groups = json!([{ "containerID": 0, "hostID": 200_000, "size": 60_000 }]);
+    let world = Container::new().user_namespace().set("/linux/gidMappings", groups).world();
     assert_ne!(world["namespaces"]["user"], host_namespace("user"));
     assert_eq!(world["uid_map"], json!([[0, 100_000, 65_536]]));
-    assert_eq!(world["gid_map"], json!([[0, 100_000, 65_536]]));
+    assert_eq!(world["gid_map"], json!([[0, 200_000, 60_000]]));
     assert_eq!(world["setgroups"], "allow");
     assert_eq!(world["uid"]["real"], 0);
     assert_eq!(world["groups"], json!([]));

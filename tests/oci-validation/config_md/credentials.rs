@@ -68,6 +68,45 @@ fn p7_capability_sets() {
     assert_eq!(world["capabilities"]["ambient"], json!([]));
 }
 
+/// The process has its sets from `create` on; of the effective one nothing is seen later, as execve(2) makes it anew.
+/// config.md, "Linux Process"
+#[test]
+fn p7_effective_capabilities() {
+    needs!(root);
+    let container = Container::new().set(
+        "/process/capabilities",
+        json!({
+            "bounding": ["CAP_CHOWN", "CAP_KILL", "CAP_BPF"], "permitted": ["CAP_CHOWN", "CAP_KILL", "CAP_BPF"],
+            "effective": ["CAP_KILL", "CAP_BPF"], "inheritable": ["CAP_CHOWN"]
+        }),
+    );
+    let container = container.edit(|config| {
+        config["process"].as_object_mut().unwrap().remove("rlimits");
+    });
+    container.create(&[]).ok();
+    let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
+    for line in ["CapInh:\t0000000000000001", "CapPrm:\t0000008000000021", "CapEff:\t0000008000000020"] {
+        assert!(status.lines().any(|found| found == line), "no {line} in {status}");
+    }
+}
+
+/// All the capabilities that there are, the newest too, can be given and are gone where they are not.
+/// config.md, "Linux Process"
+#[test]
+fn p7_every_capability() {
+    needs!(root);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let own = status.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap().trim();
+    let own = u64::from_str_radix(own, 16).unwrap();
+    let newest = ["CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"];
+    let given: Vec<&str> =
+        (37..).zip(newest).filter(|(bit, _)| own & (1u64 << bit) != 0).map(|(_, name)| name).collect();
+    let world = Container::new().capabilities(&given).world();
+    for set in ["bounding", "permitted", "effective"] {
+        assert_eq!(world["capabilities"][set], json!(given), "{set}");
+    }
+}
+
 /// Root gets what the bounding set allows.
 /// config.md, "Linux Process"
 #[test]

@@ -160,8 +160,13 @@ fn h6_state_on_stdin() {
             _ => "creating",
         };
         assert_eq!(state["status"], status, "{kind}");
-        if matches!(kind.as_str(), "prestart" | "createRuntime" | "poststart") {
-            assert_eq!(state["pid"], pid, "{kind}");
+        match kind.as_str() {
+            "prestart" | "createRuntime" | "poststart" => assert_eq!(state["pid"], pid, "{kind}"),
+            // Inside, the process that runs the hook, by the number that it has there.
+            "createContainer" | "startContainer" => {
+                assert_eq!(state["pid"], record["world"]["ppid"], "{kind}");
+            }
+            _ => {}
         }
     }
 }
@@ -231,6 +236,19 @@ fn h10_failing_create_hooks() {
         container.create(&[]).refuses(&["hook"]).exits(1);
         container.assert_clean();
         assert_eq!(marks(&container), ["poststop"], "{kind}");
+    }
+}
+
+/// A hook that is killed has failed.
+/// runtime.md, "Lifecycle"
+#[test]
+fn h10_killed_hooks() {
+    needs!(root);
+    for kind in ["prestart", "createRuntime", "createContainer"] {
+        let killed = json!({ "path": "/bin/sh", "args": ["sh", "-c", "kill -9 $$"] });
+        let container = Container::new().set("/hooks", json!({ kind: [killed] }));
+        container.create(&[]).refuses(&["hook"]).exits(1);
+        container.assert_clean();
     }
 }
 
@@ -313,6 +331,24 @@ fn h16_hooks_get_nothing_else() {
         assert_eq!(fds, ["0", "1", "2"], "{}", kind(&record));
         assert_eq!(record["world"]["signals"]["ignored"], json!([]), "{}", kind(&record));
         assert_eq!(record["world"]["signals"]["blocked"], json!([]), "{}", kind(&record));
+    }
+}
+
+/// Hooks of the runtime's side run in the bundle, and make files with the usual mode.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h9_directory_and_umask() {
+    needs!(root);
+    let container = Container::new().set("/process/user/umask", json!(0));
+    let kinds = ["createRuntime", "poststart", "poststop"];
+    let container = recording(container, &kinds).running();
+    container.await_stop();
+    container.delete(&[]).ok();
+    let all = records(&container);
+    assert_eq!(all.len(), kinds.len());
+    for record in all {
+        assert_eq!(record["world"]["cwd"], container.bundle.path().to_str().unwrap(), "{}", kind(&record));
+        assert_eq!(record["world"]["umask"], 0o22, "{}", kind(&record));
     }
 }
 

@@ -23,27 +23,32 @@ fn p12_every_rlimit() {
             { "type": "RLIMIT_NPROC", "soft": 50, "hard": 60 },
             { "type": "RLIMIT_STACK", "soft": 4_194_304, "hard": 8_388_608 },
             { "type": "RLIMIT_CPU", "soft": 100, "hard": 200 },
-            { "type": "RLIMIT_AS", "soft": 1_073_741_824u64, "hard": 1_073_741_824u64 },
-            { "type": "RLIMIT_DATA", "soft": 1_073_741_824u64, "hard": 1_073_741_824u64 },
-            { "type": "RLIMIT_RSS", "soft": 1_073_741_824u64, "hard": 1_073_741_824u64 },
-            { "type": "RLIMIT_LOCKS", "soft": 10, "hard": 10 },
-            { "type": "RLIMIT_SIGPENDING", "soft": 10, "hard": 10 },
-            { "type": "RLIMIT_MSGQUEUE", "soft": 10, "hard": 10 },
-            { "type": "RLIMIT_MEMLOCK", "soft": 65536, "hard": 65536 },
+            { "type": "RLIMIT_AS", "soft": 1_073_741_824u64, "hard": 1_073_741_825u64 },
+            { "type": "RLIMIT_DATA", "soft": 1_073_741_826u64, "hard": 1_073_741_827u64 },
+            { "type": "RLIMIT_RSS", "soft": 1_073_741_828u64, "hard": 1_073_741_829u64 },
+            { "type": "RLIMIT_LOCKS", "soft": 10, "hard": 11 },
+            { "type": "RLIMIT_SIGPENDING", "soft": 12, "hard": 13 },
+            { "type": "RLIMIT_MSGQUEUE", "soft": 14, "hard": 15 },
+            { "type": "RLIMIT_MEMLOCK", "soft": 65536, "hard": 65537 },
             { "type": "RLIMIT_RTTIME", "soft": 10_000_000, "hard": 10_000_000 },
             { "type": "RLIMIT_NICE", "soft": 0, "hard": 0 },
             { "type": "RLIMIT_RTPRIO", "soft": 0, "hard": 0 }
         ]),
     );
+    let asked = container.bundle.config["process"]["rlimits"].as_array().unwrap().clone();
     let limits = container.world()["rlimits"].clone();
-    assert_eq!(limits["RLIMIT_NOFILE"], json!({ "soft": 100, "hard": 200 }));
-    assert_eq!(limits["RLIMIT_CORE"], json!({ "soft": 0, "hard": 1024 }));
-    assert_eq!(limits["RLIMIT_NPROC"], json!({ "soft": 50, "hard": 60 }));
-    assert_eq!(limits["RLIMIT_STACK"], json!({ "soft": 4_194_304, "hard": 8_388_608 }));
-    assert_eq!(limits["RLIMIT_AS"]["soft"], 1_073_741_824u64);
-    assert_eq!(limits["RLIMIT_MSGQUEUE"], json!({ "soft": 10, "hard": 10 }));
-    assert_eq!(limits["RLIMIT_RTTIME"], json!({ "soft": 10_000_000, "hard": 10_000_000 }));
+    for limit in asked {
+        let name = limit["type"].as_str().unwrap();
+        assert_eq!(
+            (&limits[name]["soft"], &limits[name]["hard"]),
+            (&limit["soft"], &limit["hard"]),
+            "{name}"
+        );
+    }
     assert_eq!(limits["RLIMIT_FSIZE"], file, "a limit that was not listed changed");
+    let other = json!([{ "type": "RLIMIT_FSIZE", "soft": 123_456_789, "hard": 234_567_890 }]);
+    let limits = Container::new().set("/process/rlimits", other).world()["rlimits"].clone();
+    assert_eq!(limits["RLIMIT_FSIZE"], json!({ "soft": 123_456_789, "hard": 234_567_890 }));
 }
 
 /// The largest u64 means no limit.

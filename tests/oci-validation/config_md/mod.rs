@@ -2,6 +2,7 @@
 
 mod credentials;
 mod document;
+mod exec;
 mod hooks;
 mod limits;
 mod mount_kinds;

@@ -33,8 +33,8 @@ fn m6_options_on_tmpfs() {
         ("diratime", &[], &["nodiratime"]),
         ("nosymfollow", &["nosymfollow"], &[]),
         ("symfollow", &[], &["nosymfollow"]),
-        ("norelatime", &[], &[]),
-        ("nostrictatime", &[], &[]),
+        ("norelatime", &["relatime"], &[]),
+        ("nostrictatime", &["relatime"], &[]),
         ("async", &["rw"], &[]),
         ("loud", &["rw"], &[]),
         ("silent", &["rw"], &[]),
@@ -97,9 +97,18 @@ fn m6_options_of_the_filesystem() {
         .mount("/s", "tmpfs", "tmpfs", &["sync"])
         .mount("/d", "tmpfs", "tmpfs", &["dirsync"])
         .mount("/l", "tmpfs", "tmpfs", &["lazytime"])
+        .mount("/async", "tmpfs", "tmpfs", &["async"])
+        .mount("/nolazytime", "tmpfs", "tmpfs", &["nolazytime"])
         .world();
-    for (target, option) in [("/s", "sync"), ("/d", "dirsync"), ("/l", "lazytime")] {
-        assert!(mount_on(&world, target)["super"].as_array().unwrap().contains(&json!(option)), "{option}");
+    for (target, option, there) in [
+        ("/s", "sync", true),
+        ("/d", "dirsync", true),
+        ("/l", "lazytime", true),
+        ("/async", "sync", false),
+        ("/nolazytime", "lazytime", false),
+    ] {
+        let found = &mount_on(&world, target)["super"];
+        assert_eq!(found.as_array().unwrap().contains(&json!(option)), there, "{target}: {found}");
     }
 }
 
@@ -225,6 +234,58 @@ fn m6_propagation_of_mounts() {
     }
 }
 
+/// The words with an r reach the mounts below, the others do not: those stay slaves of the host's.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_propagation_below() {
+    needs!(root);
+    for (option, top, below) in [
+        ("private", "[]", "master:"),
+        ("rprivate", "[]", "[]"),
+        ("slave", "master:", "master:"),
+        ("rslave", "master:", "master:"),
+        ("shared", "shared:", "master:"),
+        ("rshared", "shared:", "shared:"),
+        ("unbindable", "unbindable", "master:"),
+        ("runbindable", "unbindable", "unbindable"),
+    ] {
+        let mut container = Container::new().mount("/tree", "bind", "tree", &["rbind", option]);
+        for place in ["tree", "tree/below"] {
+            container.bundle.shared_tmpfs(place);
+        }
+        let world = container.world();
+        for (target, tag) in [("/tree", top), ("/tree/below", below)] {
+            let found = mount_on(&world, target)["propagation"].to_string();
+            assert!(found.contains(tag), "{option}: {target} is {found}");
+            assert!(tag == "shared:" || !found.contains("shared:"), "{option}: {target} is {found}");
+        }
+    }
+}
+
+/// What the container mounts on a bind is seen on the host where both the bind and the root are shared, and only there.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_mounts_that_the_host_sees() {
+    needs!(root, busybox);
+    for (option, propagation, seen) in
+        [("rshared", "rshared", true), ("rslave", "rshared", false), ("rw", "rprivate", false)]
+    {
+        let mut container = Container::new()
+            .mount("/tree", "bind", "tree", &["rbind", option])
+            .set("/linux/rootfsPropagation", json!(propagation))
+            .capabilities(ROOT_ALL);
+        container.bundle.busybox(&["mount", "umount"]);
+        let tree = container.bundle.shared_tmpfs("tree");
+        let container = container.sleeping();
+        container.exec(&[], &["/bin/mount", "-t", "tmpfs", "made-inside", "/tree"]).ok();
+        let host = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let found =
+            host.lines().any(|line| line.contains(tree.to_str().unwrap()) && line.contains("made-inside"));
+        container.exec(&[], &["/bin/umount", "/tree"]).ok();
+        assert_eq!(found, seen, "{option} with {propagation}");
+    }
+}
+
 /// A slave of a shared mount on the host sees what is mounted there later; a private one does not.
 /// config.md, "Linux mount options"
 #[test]
@@ -232,9 +293,7 @@ fn m6_slaves_follow_their_master() {
     needs!(root);
     for (option, seen) in [("rslave", true), ("rprivate", false)] {
         let mut container = Container::new().mount("/tree", "bind", "tree", &["rbind", option]);
-        let tree = container.bundle.host_tmpfs("tree", "mode=755");
-        let shared = std::process::Command::new("mount").arg("--make-shared").arg(&tree).status();
-        assert!(shared.unwrap().success());
+        let tree = container.bundle.shared_tmpfs("tree");
         fs::create_dir(tree.join("late")).unwrap();
         let mut container = container.sleeping();
         let late = container.bundle.host_tmpfs("tree/late", "mode=755");
@@ -269,6 +328,20 @@ fn m11_tmpcopyup() {
         "kept",
         "the write went through the tmpfs"
     );
+}
+
+/// The other options of such a mount hold too, once the content is there.
+/// config.md, "Linux mount options"
+#[test]
+fn m11_tmpcopyup_with_other_options() {
+    needs!(root);
+    let options = ["tmpcopyup", "ro", "nosuid", "noexec"];
+    let container = Container::new().mount("/etc", "tmpfs", "tmpfs", &options);
+    let world = container.world();
+    let found = mount_flags(mount_on(&world, "/etc"));
+    assert!(["ro", "nosuid", "noexec"].iter().all(|flag| found.contains(flag)), "{found:?}");
+    let container = Container::new().mount("/etc", "tmpfs", "tmpfs", &options);
+    assert!(container.probe(&["read", "/etc/group"])["/etc/group"].as_str().unwrap().contains("guest"));
 }
 
 /// A tmpfs with data for the filesystem: size and mode.
@@ -318,14 +391,31 @@ fn m11_tmpcopyup_takes_nodes_and_no_other_mounts() {
 #[test]
 fn m6_binds_lose_flags() {
     needs!(root);
-    for (option, flag) in
-        [("rw", "ro"), ("suid", "nosuid"), ("dev", "nodev"), ("exec", "noexec"), ("relatime", "noatime")]
-    {
+    assert_flags_lost(&[
+        ("rw", "ro"),
+        ("suid", "nosuid"),
+        ("dev", "nodev"),
+        ("exec", "noexec"),
+        ("relatime", "noatime"),
+    ]);
+}
+
+/// The rarer ones too.
+/// config.md, "Linux mount options"
+#[test]
+fn m6_binds_lose_rare_flags() {
+    needs!(root);
+    assert_flags_lost(&[("diratime", "nodiratime"), ("symfollow", "nosymfollow")]);
+}
+
+#[track_caller]
+fn assert_flags_lost(table: &[(&str, &str)]) {
+    for (option, flag) in table {
         let mut container = Container::new().mount("/host", "bind", "source", &["bind", option]);
         container.bundle.host_tmpfs("source", &format!("mode=755,{flag}"));
         let world = container.world();
         let found = mount_flags(mount_on(&world, "/host"));
-        assert!(!found.contains(&flag), "{option} left {flag}: {found:?}");
+        assert!(!found.contains(flag), "{option} left {flag}: {found:?}");
     }
 }
 
@@ -358,21 +448,39 @@ fn m6_propagation_on_tmpfs() {
     }
 }
 
-/// All recursive words are understood on a tree.
+/// Each recursive word says how the mounts below are afterwards, whatever they were.
 /// config.md, "Linux mount options"
 #[test]
 fn m7_recursive_words() {
     needs!(root);
-    let words = "rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnodiratime rdiratime rrelatime rnorelatime rnoatime \
-        ratime rstrictatime rnostrictatime rnosymfollow rsymfollow";
-    let mut container = Container::new();
-    fs::create_dir(container.bundle.join("shared")).unwrap();
-    for word in words.split(' ') {
-        container = container.mount(&format!("/o/{word}"), "bind", "shared", &["rbind", word]);
-    }
-    let world = container.world();
-    for word in words.split(' ') {
-        mount_on(&world, &format!("/o/{word}"));
+    let table: &[(&str, &str, &[&str], &[&str])] = &[
+        ("rro", "rw", &["ro"], &[]),
+        ("rrw", "ro", &["rw"], &[]),
+        ("rnosuid", "rw", &["nosuid"], &[]),
+        ("rsuid", "nosuid", &[], &["nosuid"]),
+        ("rnodev", "rw", &["nodev"], &[]),
+        ("rdev", "nodev", &[], &["nodev"]),
+        ("rnoexec", "rw", &["noexec"], &[]),
+        ("rexec", "noexec", &[], &["noexec"]),
+        ("rnodiratime", "rw", &["nodiratime"], &[]),
+        ("rdiratime", "nodiratime", &[], &["nodiratime"]),
+        ("rnosymfollow", "rw", &["nosymfollow"], &[]),
+        ("rsymfollow", "nosymfollow", &[], &["nosymfollow"]),
+        ("rnoatime", "rw", &["noatime"], &["relatime"]),
+        ("ratime", "noatime", &["relatime"], &["noatime"]),
+        ("rrelatime", "noatime", &["relatime"], &["noatime"]),
+        ("rnorelatime", "noatime", &["relatime"], &["noatime"]),
+        ("rstrictatime", "noatime", &[], &["relatime", "noatime"]),
+        ("rnostrictatime", "noatime", &["relatime"], &["noatime"]),
+    ];
+    for (word, before, present, absent) in table {
+        let mut container = Container::new().mount("/tree", "bind", "tree", &["rbind", word]);
+        container.bundle.host_tmpfs("tree", "mode=755");
+        container.bundle.host_tmpfs("tree/below", &format!("mode=755,{before}"));
+        let world = container.world();
+        let found = mount_flags(mount_on(&world, "/tree/below"));
+        assert!(present.iter().all(|flag| found.contains(flag)), "{word}: {found:?}");
+        assert!(!absent.iter().any(|flag| found.contains(flag)), "{word}: {found:?}");
     }
 }
 

@@ -165,11 +165,11 @@ fn m19_without_pivot_root() {
 #[test]
 fn m8_idmapped_binds() {
     needs!(root);
-    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    let map = |host: u32| json!([{ "containerID": 0, "hostID": host, "size": 1000 }]);
     let container = Container::new().edit(|config| {
         config["mounts"].as_array_mut().unwrap().push(json!({
             "destination": "/mapped", "type": "bind", "source": "shared", "options": ["bind", "idmap"],
-            "uidMappings": map, "gidMappings": map
+            "uidMappings": map(100_000), "gidMappings": map(200_000)
         }));
     });
     let shared = container.bundle.join("shared");
@@ -178,7 +178,7 @@ fn m8_idmapped_binds() {
     std::os::unix::fs::chown(shared.join("file"), Some(7), Some(8)).unwrap();
     let stat = container.probe(&["stat", "/mapped/file"]);
     assert_eq!(stat["/mapped/file"]["uid"], 100_007);
-    assert_eq!(stat["/mapped/file"]["gid"], 100_008);
+    assert_eq!(stat["/mapped/file"]["gid"], 200_008);
 }
 
 /// In a user namespace, an idmapped bind shows the container's own ids, and new files get the host's.

@@ -76,6 +76,17 @@ fn p3_home_from_passwd() {
     assert!(container.world()["env"].as_array().unwrap().contains(&json!("HOME=/")));
 }
 
+/// Streams that a user's process is given can be opened anew by their names in /dev.
+/// runtime-linux.md, "Dev symbolic links"
+#[test]
+fn p4_streams_belong_to_the_user() {
+    needs!(root);
+    let user = json!({ "uid": 1000, "gid": 1000 });
+    let container = Container::new().set("/process/user", user);
+    let answer = container.probe(&["open-device", "/dev/stdout", "w"]);
+    assert_eq!(answer, json!({ "opened": "w" }));
+}
+
 /// No signal is blocked, ignored, caught or pending, SIGPIPE included, whatever the caller ignores.
 /// config.md, "Process"
 #[test]

@@ -26,7 +26,7 @@ fn p13_policies() {
     }
 }
 
-/// SCHED_FLAG_RESET_ON_FORK reaches the kernel.
+/// Flags reach the kernel: those that it keeps, and those that keep what was before.
 /// config.md, "Linux Process"
 #[test]
 fn p13_flags() {
@@ -35,6 +35,22 @@ fn p13_flags() {
     let world = Container::new().set("/process/scheduler", asked).world();
     assert_eq!(world["scheduler"]["flags"], 1);
     assert_eq!(world["scheduler"]["nice"], 1);
+    for (flag, bit) in [("SCHED_FLAG_RECLAIM", 2), ("SCHED_FLAG_DL_OVERRUN", 4)] {
+        // Long enough for a busy machine: an overrun is a signal that ends the program.
+        let asked = json!({ "policy": "SCHED_DEADLINE", "runtime": 500_000_000, "deadline": 1_000_000_000,
+            "period": 2_000_000_000, "flags": [flag] });
+        assert_eq!(
+            Container::new().set("/process/scheduler", asked).world()["scheduler"]["flags"],
+            bit,
+            "{flag}"
+        );
+    }
+    let own = Container::new().world()["scheduler"].clone();
+    for (flag, kept) in [("SCHED_FLAG_KEEP_POLICY", "policy"), ("SCHED_FLAG_KEEP_PARAMS", "nice")] {
+        let asked = json!({ "policy": "SCHED_BATCH", "nice": 3, "flags": [flag] });
+        let world = Container::new().set("/process/scheduler", asked).world();
+        assert_eq!(world["scheduler"][kept], own[kept], "{flag}");
+    }
 }
 
 /// The real-time policies. With CONFIG_RT_GROUP_SCHED a cgroup has no real-time budget until it is given one.

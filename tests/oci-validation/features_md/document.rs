@@ -34,6 +34,12 @@ fn f4_document() {
     assert_eq!(words(&features["linux"]["capabilities"]).len(), 41);
     assert_eq!(features["linux"]["cgroup"]["v1"], true);
     assert_eq!(features["linux"]["cgroup"]["v2"], true);
+    assert_eq!(features["linux"]["cgroup"]["rdma"], true);
+    for property in ["apparmor", "selinux", "intelRdt", "netDevices"] {
+        assert_eq!(features["linux"][property]["enabled"], true, "{property}");
+    }
+    assert_eq!(features["linux"]["intelRdt"]["schemata"], true);
+    assert_eq!(features["linux"]["intelRdt"]["monitoring"], true);
     assert_eq!(features["linux"]["seccomp"]["enabled"], true);
     assert_eq!(features["linux"]["mountExtensions"]["idmap"]["enabled"], true);
     let options = words(&features["mountOptions"]);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::document::{features, words};
 use crate::harness::*;
 use crate::needs;
+use crate::schema;
 use crate::seen::mount_on;
 
 /// What `features` says is what the documents understand: each version, action, operator and namespace.
@@ -40,6 +41,27 @@ fn f5_seccomp_words() {
     let rule = json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": all,
         "syscalls": [{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }] });
     assert_eq!(Container::new().set("/linux/seccomp", rule).world()["seccomp"]["mode"], 2);
+}
+
+/// Every word that the schema has for a filter is listed, as every one is understood.
+/// features.md, "Features Structure"
+#[test]
+fn f5_all_seccomp_words() {
+    let features = features();
+    let definitions = schema::read("defs-linux.json")["definitions"].clone();
+    for (list, definition) in [
+        ("actions", "SeccompAction"),
+        ("operators", "SeccompOperators"),
+        ("archs", "SeccompArch"),
+        ("knownFlags", "SeccompFlag"),
+    ] {
+        let listed = words(&features["linux"]["seccomp"][list]);
+        let missing: Vec<String> = words(&definitions[definition]["enum"])
+            .into_iter()
+            .filter(|word| !listed.contains(word))
+            .collect();
+        assert_eq!(missing, [""; 0], "not among {list}");
+    }
 }
 
 /// Every mount option is understood, by a filesystem or by a bind.

@@ -132,6 +132,28 @@ fn l6_start_happens_once() {
     assert_eq!(container.status(), "stopped");
 }
 
+/// `--pid-file` has the pid of the container's first process, by which a caller waits for it.
+/// runtime.md, "Create"
+#[test]
+fn l3_pid_file() {
+    needs!(root);
+    let container = Container::new().args(&["/probe", "pause"]);
+    let file = container.bundle.join("pid");
+    container.create(&["--pid-file", file.to_str().unwrap()]).ok();
+    assert_eq!(fs::read_to_string(file).unwrap(), container.pid().to_string());
+}
+
+/// `run` is create, start and delete in one, and ends as the program does.
+/// runtime.md, "Lifecycle"
+#[test]
+fn l3_run() {
+    needs!(root);
+    let container = Container::new().args(&["/probe", "exit", "7"]);
+    container.run(&[]).exits(7);
+    container.verb("state", &[], &[]).refuses(&["does not exist"]);
+    container.assert_clean();
+}
+
 /// When `start` returns, the process is the user's program and no longer the runtime.
 /// runtime.md, "Start"
 #[test]
@@ -166,6 +188,17 @@ fn l9_kill_of_a_created_container() {
     container.delete(&[]).ok();
 }
 
+/// A container that is paused dies of KILL all the same.
+/// runtime.md, "Kill"
+#[test]
+fn l9_kill_of_a_paused_container() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.verb("pause", &[], &[]).ok();
+    container.kill("KILL").ok();
+    container.await_stop();
+}
+
 /// A stopped container takes no signals.
 /// runtime.md, "Kill"
 #[test]
@@ -181,15 +214,34 @@ fn l9_kill_of_a_stopped_container() {
 #[test]
 fn l10_kill_all_reaches_children() {
     needs!(root);
-    let container = Container::new().without_namespace("pid").sleeping();
-    let inside = container.runtime.command(["exec", "--detach", &container.id, "/probe", "pause"]);
-    inside.run().ok();
-    let procs = container.cgroup_file("pids", "cgroup.procs");
-    let pids: Vec<i32> = procs.lines().map(|pid| pid.parse().unwrap()).collect();
-    assert_eq!(pids.len(), 2, "processes in the cgroup: {procs}");
+    let (container, pids) = two_processes();
     container.verb("kill", &["--all"], &["KILL"]).ok();
+    assert_dead(&pids);
+}
+
+/// Nor does one outlive the KILL of the first, which is what a pid namespace would see to.
+/// runtime.md, "Kill"
+#[test]
+fn l10_kill_without_a_pid_namespace() {
+    needs!(root);
+    let (container, pids) = two_processes();
+    container.kill("KILL").ok();
+    assert_dead(&pids);
+}
+
+/// A container without a pid namespace, and the pids of its two processes.
+fn two_processes() -> (Container, Vec<i32>) {
+    let container = Container::new().without_namespace("pid").sleeping();
+    container.exec(&["--detach"], &["/probe", "pause"]).ok();
+    let pids = container.pids();
+    assert_eq!(pids.len(), 2, "{pids:?}");
+    (container, pids)
+}
+
+#[track_caller]
+fn assert_dead(pids: &[i32]) {
     for pid in pids {
-        assert!(await_exit(pid, std::time::Duration::from_secs(10)), "{pid} survived kill --all");
+        assert!(await_exit(*pid, std::time::Duration::from_secs(10)), "{pid} survived");
     }
 }
 

@@ -36,8 +36,22 @@ fn s1_who_and_where() {
     assert_eq!(state["bundle"], container.bundle.path().to_str().unwrap());
     assert_eq!(state["annotations"], json!({ "org.example/key": "a \"value\"" }));
     assert!(state["ociVersion"].as_str().unwrap().starts_with("1."));
-    let procs = container.cgroup_file("pids", "cgroup.procs");
-    assert_eq!(procs, state["pid"].to_string());
+    assert_eq!(json!(container.pids()), json!([state["pid"]]));
+}
+
+/// A runtime's own states stand for nothing else: `paused` is a container that neither runs nor has stopped.
+/// runtime.md, "State"
+#[test]
+fn s2_paused() {
+    needs!(root);
+    let container = Container::new().sleeping();
+    container.verb("pause", &[], &[]).ok();
+    assert_eq!(container.status(), "paused");
+    assert!(container.is_frozen());
+    container.delete(&[]).refuses(&["not stopped"]).exits(1);
+    container.verb("resume", &[], &[]).ok();
+    assert_eq!(container.status(), "running");
+    assert!(!container.is_frozen());
 }
 
 /// A stopped container has no pid.
