@@ -38,6 +38,18 @@ fn m18_device_links() {
     assert!(ptmx["target"] == "pts/ptmx" || ptmx["major"] == 5, "{ptmx}");
 }
 
+/// The multiplexer is that of the container's own devpts, whatever the image has in its place.
+/// runtime-linux.md, "Dev symbolic links"
+#[test]
+fn m18_ptmx() {
+    needs!(root);
+    let container = Container::new().edit(|config| {
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/dev");
+    });
+    fs::write(container.bundle.rootfs().join("dev/ptmx"), "").unwrap();
+    assert_eq!(container.world()["devices"]["/dev/ptmx"]["target"], "pts/ptmx");
+}
+
 /// A /dev with a link planted in the image is not followed to the host (CVE-2026-41579).
 /// runtime-linux.md, "Dev symbolic links"
 #[test]

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
-use crate::refused::each_refused;
+use crate::refused::{each_refused, refused};
 use crate::seen::{mount_flags, mount_on};
 
 /// Mounts happen in the order listed: a later one covers an earlier one, a child lies on its parent.
@@ -150,6 +151,22 @@ fn m19_the_old_root_is_gone() {
     }
 }
 
+/// Below the container's root lies nothing that would come to light without it.
+/// config.md, "Mounts"
+#[test]
+fn m19_nothing_lies_below_the_root() {
+    needs!(root, busybox);
+    let container = Container::new().capabilities(ROOT_ALL);
+    container.bundle.busybox(&["umount"]);
+    let container = container.sleeping();
+    let namespace = format!("--mount=/proc/{}/ns/mnt", container.pid());
+    let inside = || Command::new("nsenter").args([&namespace, "/probe", "exit", "0"]).status().unwrap();
+    assert!(inside().success());
+    container.exec(&[], &["/bin/umount", "-l", "/"]).ok();
+    let host = Command::new("nsenter").args([&namespace, "/bin/sh", "-c", "exit 0"]).status().unwrap();
+    assert!(!host.success() && !inside().success(), "a root below the container's");
+}
+
 /// Without pivot_root the container is sealed all the same.
 /// config.md, "Mounts"
 #[test]
@@ -237,6 +254,38 @@ fn m20_tmpfs_inside_proc() {
     needs!(root);
     let container = Container::new().mount("/proc/sys", "tmpfs", "tmpfs", &[]);
     container.create(&[]).refuses(&["/proc"]).exits(1);
+}
+
+/// What lies on /proc is a procfs, and lies there itself, not where a link of the image leads (CVE-2019-19921).
+/// config.md, "Mounts"
+#[test]
+fn m20_only_a_procfs_on_proc() {
+    needs!(root);
+    let proc = |kind: &str, options: &[&str]| {
+        let mount = json!({ "destination": "/proc", "type": kind, "source": "shared", "options": options });
+        let container = Container::new().set("/mounts/0", mount);
+        fs::create_dir(container.bundle.join("shared")).unwrap();
+        container
+    };
+    refused(&proc("tmpfs", &[]));
+    refused(&proc("bind", &["bind"]));
+    let container = proc("proc", &[]);
+    fs::remove_dir(container.bundle.rootfs().join("proc")).unwrap();
+    symlink("/tmp", container.bundle.rootfs().join("proc")).unwrap();
+    refused(&container);
+}
+
+/// Nor does a link of the image carry a mount into /proc.
+/// config.md, "Mounts"
+#[test]
+fn m20_links_into_proc() {
+    needs!(root);
+    for (kind, options) in [("tmpfs", &[][..]), ("bind", &["bind"])] {
+        let container = Container::new().mount("/link/sys", kind, "shared", options);
+        fs::create_dir(container.bundle.join("shared")).unwrap();
+        symlink("/proc", container.bundle.rootfs().join("link")).unwrap();
+        refused(&container);
+    }
 }
 
 /// The default file systems are what they are called.

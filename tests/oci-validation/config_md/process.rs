@@ -64,13 +64,16 @@ fn p3_environment() {
     assert_eq!(world["env"], env);
 }
 
-/// HOME comes from the container's passwd when it is not given.
+/// HOME comes from the container's passwd when it is not given, or empty.
 /// config.md, "POSIX process"
 #[test]
 fn p3_home_from_passwd() {
     needs!(root);
     let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
     let world = container.world();
+    assert!(world["env"].as_array().unwrap().contains(&json!("HOME=/home/guest")), "{}", world["env"]);
+    let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
+    let world = container.set("/process/env", json!(["HOME=", "PATH=/"])).world();
     assert!(world["env"].as_array().unwrap().contains(&json!("HOME=/home/guest")), "{}", world["env"]);
     let container = Container::new().set("/process/user", json!({ "uid": 4321, "gid": 1 }));
     assert!(container.world()["env"].as_array().unwrap().contains(&json!("HOME=/")));
