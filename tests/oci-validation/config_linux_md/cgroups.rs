@@ -139,8 +139,9 @@ fn c1_relative_paths() {
     let first = place();
     assert!(first.ends_with(&relative), "{first}");
     assert_eq!(place(), first);
-    for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
-        let _ = fs::remove_dir(hierarchy.path().join(first.trim_start_matches('/')).parent().unwrap());
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
+    for hierarchy in hierarchies.chain([hierarchy("")]) {
+        let _ = fs::remove_dir(hierarchy.join(first.trim_start_matches('/')).parent().unwrap());
     }
 }
 

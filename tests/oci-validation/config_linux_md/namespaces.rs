@@ -100,8 +100,7 @@ fn n2_wrong_namespace_paths() {
             let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
             namespaces.push(json!({ "type": "network", "path": path }));
         });
-        container.create(&[]).refuses(&[path]).exits(1);
-        container.assert_clean();
+        refused(&container);
     }
 }
 

@@ -54,7 +54,7 @@ fn v1_1_oom_killer() {
 /// config-linux.md, "Memory"
 #[test]
 fn c10_memory_is_limited() {
-    needs!(root, cgroup_v1("memory"));
+    needs!(root, controller("memory"));
     let container = Container::new()
         .set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }))
         .args(&["/probe", "alloc", "100000000"]);
@@ -145,7 +145,7 @@ fn v1_3_weight() {
 /// config-linux.md, "PIDs"
 #[test]
 fn v1_5_pids() {
-    needs!(root, cgroup_v1("pids"));
+    needs!(root, controller("pids"));
     let container = Container::new().set("/linux/resources/pids", json!({ "limit": 5 }));
     let answer = container.probe(&["fork", "20"]);
     assert_eq!(answer, json!({ "children": 4, "refusal": { "errno": "EAGAIN" } }));
@@ -185,7 +185,7 @@ fn v1_1_unlimited_memory() {
 #[test]
 fn v1_1_check_before_update() {
     needs!(root, cgroup_v1("memory"));
-    check_before_update("memory", "memory.limit_in_bytes");
+    check_before_update();
 }
 
 /// Values that the kernel would refuse, or that contradict each other.

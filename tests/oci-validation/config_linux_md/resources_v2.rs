@@ -197,5 +197,5 @@ fn disk() -> String {
 #[test]
 fn v2_12_check_before_update() {
     needs!(root, cgroup2("memory"));
-    check_before_update("", "memory.max");
+    check_before_update();
 }

@@ -67,6 +67,6 @@ fn c9_properties() {
 fn c9_no_systemd() {
     needs!(root, no_systemd);
     let (container, _) = scoped();
-    create(&container).refuses(&["systemd"]).exits(1);
+    create(&container).refuses(&[]).exits(1);
     container.assert_clean();
 }

@@ -262,7 +262,7 @@ fn h11_failing_start_container() {
         .set("/hooks", json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "exit", "1"] }] }))
         .args(&["/probe", "write", "/ran", "yes"]);
     container.create(&[]).ok();
-    container.start().refuses(&["startContainer"]).exits(1);
+    container.start().refuses(&[]).exits(1);
     assert!(fs::metadata(container.bundle.rootfs().join("ran")).is_err(), "the program ran");
 }
 
@@ -276,7 +276,7 @@ fn h12_failing_poststart() {
         .set("/hooks", json!({ "poststart": [{ "path": "/bin/false" }] }))
         .args(&["/probe", "pause"]);
     container.create(&[]).ok();
-    container.start().refuses(&["poststart"]).exits(1);
+    container.start().refuses(&[]).exits(1);
     let state = container.verb("state", &[], &[]);
     assert!(state.code != 0 || state.json()["status"] == "stopped", "{}", state.stdout);
 }
