@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::launch;
@@ -42,7 +43,7 @@ pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
     let mut config: Value = spec::parse(&path, &text)?;
     let before = &mut config["linux"]["resources"];
     let wanted = merge(before, document(request)?);
-    let wanted: Resources = serde_json::from_value(wanted).map_err(Cause::json("resources"))?;
+    let wanted: Resources = reread("resources", &wanted)?;
     let cgroup = container.cgroup();
     let systemd = cgroup.unit().map(|unit| Systemd::connect(unit.user)).transpose()?;
     let known = systemd.as_ref().map(Systemd::facts).transpose()?;
@@ -70,12 +71,17 @@ fn update_class(container: &Container, changes: &Value, config: &mut Value) -> R
             "container has no class of service: it was created without linux.intelRdt",
         ));
     };
-    let wanted: IntelRdt = serde_json::from_value(changes.clone()).map_err(Cause::json("intelRdt"))?;
+    let wanted: IntelRdt = reread("intelRdt", changes)?;
     class.write_schemata(&plan::intel_rdt::schemata(&wanted, "intelRdt")?)?;
     for (field, value) in fields {
         config["linux"]["intelRdt"][field] = value.clone();
     }
     Ok(())
+}
+
+/// A part of a document as its own type: by way of its text, as there is one reader of documents.
+fn reread<T: for<'de> Deserialize<'de>>(what: &'static str, part: &Value) -> Result<T, Cause> {
+    serde_json::from_str(&part.to_string()).map_err(Cause::json(what))
 }
 
 /// What is to change, as a `linux.resources` document.

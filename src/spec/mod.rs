@@ -7,6 +7,7 @@
 //! Unknown properties are ignored and `null` means absent (config.md, "Extensibility").
 
 mod linux;
+mod pointer;
 mod process;
 mod resources;
 mod seccomp;
@@ -152,21 +153,12 @@ pub enum Error {
 }
 
 /// Parses `text`, which was read from `path`.
-///
-/// The fast parser runs first; only a refused document is parsed again to learn the JSON path of the fault, so
-/// good documents pay nothing for good messages.
 pub fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &[u8]) -> Result<T, Error> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    serde_json::from_slice(text).map_err(|first| locate::<T>(path, text, first))
-}
-
-fn locate<T: for<'de> Deserialize<'de>>(path: &Path, text: &[u8], first: serde_json::Error) -> Error {
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let (pointer, source) = match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Ok(_) => (".".to_owned(), first),
-        Err(err) => (err.path().to_string(), err.into_inner()),
-    };
-    Error::Json { path: path.to_owned(), pointer, source }
+    serde_json::from_slice(text).map_err(|source| {
+        let pointer = pointer::pointer(text, &source);
+        Error::Json { path: path.to_owned(), pointer, source }
+    })
 }
 
 /// `null` is the same as an absent property.
