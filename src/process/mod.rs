@@ -3,6 +3,7 @@
 mod birthplace;
 mod console;
 mod error;
+mod failure;
 mod foreground;
 pub mod hooks;
 mod idmaps;

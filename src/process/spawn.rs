@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::birthplace::Birthplace;
 use super::error::OOM_SCORE;
-use super::hooks::{self, Outcome, Prepared, Setting};
+use super::failure::{failure, hook_error};
+use super::hooks::{self, Prepared, Setting};
 use super::image::Image;
 use super::init::{ANY_PID, HookState, Init};
 use super::net_devices::Moved;
@@ -348,42 +349,6 @@ pub fn run_hooks<'h>(
         hooks::run(&Prepared::new(hook), state, &Setting { dir, caps: None }, &mut said)
             .map_err(|outcome| hook_error(hook, outcome, &said))
     })
-}
-
-fn hook_error(hook: &HookPlan, outcome: Outcome, said: &Text) -> Error {
-    Error::Hook {
-        at: hook.at.clone(),
-        path: hook.path.to_string(),
-        outcome,
-        said: String::from_utf8_lossy(said.as_bytes()).into_owned(),
-    }
-}
-
-/// What a failed step means to the user.
-pub(super) fn failure(child: &ChildPlan, packet: &Packet) -> Error {
-    let errno = Errno::from_raw(packet.number);
-    let index = child.steps.len().checked_sub(packet.step.into());
-    let Some(step) = index.and_then(|index| child.steps.get(index)) else { return Error::Protocol };
-    match &step.op {
-        Op::FindProgram | Op::Exec => match child.program.as_ref().and_then(|program| program.args.first()) {
-            Some(name) => Error::Program { name: name.to_string(), errno },
-            None => Error::NoProgram,
-        },
-        Op::RunHooks { hooks, .. } => {
-            let index = usize::try_from(packet.detail >> 20).unwrap_or(0);
-            match hooks.get(index) {
-                Some(hook) => hook_error(hook, Outcome::decode(errno, packet.detail), &packet.text),
-                None => Error::Protocol,
-            }
-        }
-        op => Error::Step {
-            at: step.at.clone(),
-            doing: op.to_string(),
-            op: Box::new(op.clone()),
-            errno,
-            said: String::from_utf8_lossy(packet.text.as_bytes()).into_owned(),
-        },
-    }
 }
 
 /// Gives the seccomp listener to the agent that the profile names.

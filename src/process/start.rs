@@ -3,7 +3,8 @@
 use std::os::fd::BorrowedFd;
 
 use super::Error;
-use super::spawn::{await_exec, failure};
+use super::failure::failure;
+use super::spawn::await_exec;
 use super::sync::{self, Kind};
 use crate::plan::ChildPlan;
 use crate::sys::Context;
