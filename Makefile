@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check audit docs size conformance bench install clean
+.PHONY: help setup build run test check audit docs size conformance engines bench install deb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -38,6 +38,9 @@ size: build ## the promises about the binary: size, static, other architecture
 conformance: build ## the specification's cases on hull, runc and crun
 	@scripts/conformance
 
+engines: deb ## containerd, Docker, Podman, Buildah and CRI on hull, in machines of their own
+	@scripts/engines
+
 bench: build ## side by side with the machine's crun and runc
 	@benches/compare
 
@@ -47,6 +50,9 @@ docs: setup ## man pages and shell completions, in target/docs
 install: build docs ## copy binary, man pages and completions below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(TARGET)/hull $(DESTDIR)$(BINDIR)/hull
 	cd $(TARGET)/docs && find * -type f -exec install -D -m 0644 {} $(abspath $(DESTDIR)$(DATADIR))/{} \;
+
+deb: build ## a Debian package, as target/hull.deb
+	@scripts/deb
 
 clean: ## remove what was built, except the cached root filesystems
 	rm -rf target .work/demo

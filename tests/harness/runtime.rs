@@ -223,6 +223,13 @@ impl Finished {
         self
     }
 
+    /// Asserts what it printed, but for white space at the end.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert_eq!(self.stdout.trim_end(), text, "{}\nstderr: {}", self.what, self.stderr);
+        self
+    }
+
     /// stdout as one JSON document.
     #[track_caller]
     pub fn json(&self) -> Value {
