@@ -4,13 +4,14 @@
 //! which keeps parsing below a tenth of a millisecond; a mistake is parsed again by the whole tree of commands, which
 //! has the words for it.
 
+mod dashes;
 mod flags;
 mod request;
 mod values;
 
 use std::ffi::OsString;
 
-use clap::{ArgMatches, error::ErrorKind};
+use clap::{ArgMatches, Command, error::ErrorKind};
 use serde_json::Value;
 
 pub use flags::tree;
@@ -36,12 +37,18 @@ pub fn parse(argv: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Requ
 
 /// Matches what stands before the verb, and then the verb's own words; `None` for help, version and mistakes.
 fn matches(argv: &[OsString]) -> Option<(ArgMatches, &'static str, ArgMatches)> {
-    let global = flags::global().allow_external_subcommands(true).try_get_matches_from(argv).ok()?;
+    let (_program, words) = argv.split_first()?;
+    let global = match_words(flags::global().allow_external_subcommands(true), words)?;
     let (name, words) = global.subcommand()?;
     let (name, command) = flags::command(name)?;
-    let words = words.get_many::<OsString>("").into_iter().flatten();
-    let args = command.no_binary_name(true).try_get_matches_from(words).ok()?;
+    let words: Vec<OsString> = words.get_many::<OsString>("").into_iter().flatten().cloned().collect();
+    let args = match_words(command, &words)?;
     Some((global, name, args))
+}
+
+fn match_words(command: Command, words: &[OsString]) -> Option<ArgMatches> {
+    let words = dashes::doubled(&command, words);
+    command.no_binary_name(true).try_get_matches_from(words).ok()
 }
 
 /// What to tell a user whose words are no request.

@@ -42,6 +42,25 @@ fn global_options_take_both_spellings() {
     assert_eq!(request("list").global, Global::default());
 }
 
+/// As containerd's shim writes it, and runc's parser reads it.
+#[test]
+fn long_names_after_one_dash() {
+    let line =
+        "-root /r -log-format=json restore -image-path /i -d -pid-file=/p -no-subreaper --bundle /b web";
+    let request = request(line);
+    assert_eq!(request.global.root.as_deref(), Some(Path::new("/r")));
+    let Verb::Restore(restore) = request.verb else { panic!("not a restore") };
+    assert_eq!((restore.create.id.as_str(), restore.detach), ("web", true));
+    assert_eq!(restore.create.pid_file.as_deref(), Some(Path::new("/p")));
+    // What follows the id belongs to the program.
+    let Verb::Exec(exec) = self::request("exec -cwd /tmp web ls -cwd").verb else { panic!("not an exec") };
+    assert_eq!(
+        (exec.cwd.as_deref(), exec.args.as_slice()),
+        (Some(Path::new("/tmp")), &["ls".to_owned(), "-cwd".to_owned()][..])
+    );
+    assert_eq!(code("list -no-such-name"), 1);
+}
+
 #[test]
 fn create_as_containerd_and_conmon_write_it() {
     let Verb::Create(create) =

@@ -158,6 +158,8 @@ struct Builder {
     steps: Vec<Step>,
     open: Vec<Open>,
     warnings: Vec<String>,
+    /// Steps for when nothing below these mounts is made any more.
+    late: Vec<Step>,
 }
 
 impl Builder {

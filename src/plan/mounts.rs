@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use super::mount::{Attach, Idmap, NewFs, Open, Param, Remount, Target, Tree};
+use super::mount::{Attach, Attrs, Idmap, NewFs, Open, Param, Remount, Target, Tree};
 use super::op::Op;
 use super::options::Options;
-use super::{Builder, Error, HostFacts, IdMaps, Text, cgroup_mounts};
+use super::{Builder, Error, HostFacts, IdMaps, Step, Text, cgroup_mounts};
 use crate::spec::{Linux, Mount, NamespaceKind, Spec};
 
 /// Files of a container's /proc that may be covered, as lxcfs does; covering others would hide the truth from
@@ -201,9 +201,15 @@ pub(super) fn new_fs(
     fs: &str,
     mount: &Mount,
     target: Target,
-    options: Options,
+    mut options: Options,
     out: &mut Builder,
 ) -> Result<(), Error> {
+    if fs == "tmpfs" && options.attrs.set & libc::MOUNT_ATTR_RDONLY != 0 && holds_more(cx, mount) {
+        options.attrs.set &= !libc::MOUNT_ATTR_RDONLY;
+        let attrs = Attrs { set: libc::MOUNT_ATTR_RDONLY, ..Attrs::default() };
+        let remount = Remount { target: target.clone(), attrs, params: Vec::new(), propagation: Vec::new() };
+        out.late.push(Step { at: at.to_owned(), op: Op::Remount(remount) });
+    }
     let idmap = idmap(cx, at, mount, options.idmap, out)?;
     if idmap.is_some() && mount.uid_mappings.is_empty() {
         return Err(Error::new(format!("{at}.uidMappings"), "is missing")
@@ -241,6 +247,15 @@ pub(super) fn new_fs(
         }),
     );
     Ok(())
+}
+
+/// Whether more is made on an empty filesystem once it is mounted: /dev gets its devices, others may get mount points.
+/// Podman asks for a read-only /dev, with /dev/pts in it.
+fn holds_more(cx: &Context, mount: &Mount) -> bool {
+    let below = |path: &Path| path != mount.destination && path.starts_with(&mount.destination);
+    mount.destination == Path::new("/dev")
+        || cx.spec.mounts.iter().any(|other| below(&other.destination))
+        || cx.linux().devices.iter().any(|device| below(&device.path))
 }
 
 /// `uid` and `gid` are ids of the container's user namespace, and exist there only if they are mapped.

@@ -138,6 +138,7 @@ pub(super) fn finish(spec: &Spec, out: &mut Builder) -> Result<(), Error> {
         // While it can still be made: a working directory that is missing is made, as peers do.
         out.step("process.cwd", Op::MakeDir { path: super::process::cwd(process)? });
     }
+    out.steps.append(&mut out.late);
     if spec.root.as_ref().is_some_and(|root| root.readonly) {
         out.step("root.readonly", Op::ReadonlyRoot);
     }

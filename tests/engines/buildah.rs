@@ -37,7 +37,9 @@ fn a_build() {
     sh!("buildah build --runtime hull --build-arg WORD=given --tag built:1 /srv/buildah").ok();
     let container = sh!("buildah from built:1").ok().stdout;
     let container = container.trim();
-    sh!("buildah run --runtime hull {container} sh -c 'cat /made/copied /made/who /made/word /tmp/who'").ok().prints("from the context\n0\ngiven\n1000");
+    sh!("buildah run --runtime hull {container} sh -c 'cat /made/copied /made/who /made/word /tmp/who'")
+        .ok()
+        .prints("from the context\n0\ngiven\n1000");
     sh!("buildah rm {container} && buildah rmi built:1").ok();
 }
 
@@ -52,7 +54,9 @@ fn commands_in_a_working_container() {
         .ok()
         .prints("1000\n/tmp\nCapEff:\t0000000000000000");
     sh!("mkdir -p /srv/buildah-v && buildah run --runtime hull --volume /srv/buildah-v:/data:rw {container} touch /data/made && ls /srv/buildah-v").ok().prints("made");
-    sh!("buildah run --runtime hull --terminal=false --hostname inner {container} hostname").ok().prints("inner");
+    sh!("buildah run --runtime hull --terminal=false --hostname inner {container} hostname")
+        .ok()
+        .prints("inner");
     sh!("buildah rm {container}").ok();
     let calls = std::fs::read_to_string("/engines/sent/calls").unwrap();
     assert!(calls.contains("create ") && calls.contains("buildah"), "{calls}");

@@ -96,7 +96,9 @@ fn privileged_with_the_hosts_network() {
 fn exec_gives_output_and_exit_code() {
     let task = Task::waiting("");
     sh!("ctr tasks exec --exec-id e1 {task} sh -c 'echo hi; exit 5'").exits(5).prints("hi");
-    sh!("ctr tasks exec --exec-id e2 --user 1000 --cwd /tmp {task} sh -c 'id -u; pwd'").ok().prints("1000\n/tmp");
+    sh!("ctr tasks exec --exec-id e2 --user 1000 --cwd /tmp {task} sh -c 'id -u; pwd'")
+        .ok()
+        .prints("1000\n/tmp");
     sh!("ctr tasks exec --exec-id e3 --detach {task} touch /made").ok();
     until(&format!("ctr tasks exec --exec-id e4 {task} ls /made"), "/made");
 }
@@ -124,8 +126,9 @@ fn a_terminal_for_exec_and_attach() {
     exec.ends().exits(4);
     let mut attach = Terminal::new("ctr tasks attach ctr-attached");
     attach.types("exit 6\n");
-    first.ends().exits(6);
-    attach.ends();
+    // Both clients delete the task at its end; who comes second finds nothing.
+    let codes = [first.ends().code, attach.ends().code];
+    assert!(codes.contains(&6), "{codes:?}");
 }
 
 #[test]
@@ -171,7 +174,8 @@ fn events_and_out_of_memory() {
         run("ctr namespaces create probe; ctr namespaces remove probe");
         seen("/namespaces/")
     });
-    sh!("{RUN} --rm --memory-limit 16777216 docker.io/library/world:1 ctr-hungry /probe alloc 100000000").exits(137);
+    sh!("{RUN} --rm --memory-limit 16777216 docker.io/library/world:1 ctr-hungry /probe alloc 100000000")
+        .exits(137);
     for topic in ["/tasks/create", "/tasks/start", "/tasks/oom", "/tasks/exit", "/tasks/delete"] {
         eventually(topic, || seen(&format!("{topic}.*ctr-hungry")));
     }
@@ -183,7 +187,9 @@ fn events_and_out_of_memory() {
 #[test]
 fn seccomp_of_ctr() {
     let _engine = CONTAINERD.hold();
-    sh!("{RUN} --rm --seccomp docker.io/library/world:1 ctr-filtered grep Seccomp: /proc/self/status").ok().prints("Seccomp:\t2");
+    sh!("{RUN} --rm --seccomp docker.io/library/world:1 ctr-filtered grep Seccomp: /proc/self/status")
+        .ok()
+        .prints("Seccomp:\t2");
 }
 
 #[test]
@@ -195,13 +201,22 @@ fn a_pid_file_and_a_pty_less_log() {
     sh!("ctr tasks delete --force ctr-logged; ctr containers delete ctr-logged").ok();
 }
 
-/// Hull's container goes on in a new task from the image that CRIU made.
+/// The container goes on under another name, in the cgroup that its image names; so its first life has to end.
 #[test]
 fn checkpoint_and_restore() {
     needs!(criu);
     let task = Task::run("", "world:1 sh -c 'n=0; while :; do n=$((n + 1)); echo $n >/n; sleep 0.1; done'");
-    until(&format!("ctr tasks exec --exec-id count{} {task} sh -c 'test $(cat /n) -gt 3 && echo yes'", task.name), "yes");
+    until(
+        &format!(
+            "ctr tasks exec --exec-id count{} {task} sh -c 'test $(cat /n) -gt 3 && echo yes'",
+            task.name
+        ),
+        "yes",
+    );
     sh!("ctr containers checkpoint --rw --task {task} docker.io/library/kept:1").ok();
+    sh!("ctr tasks kill --signal KILL {task}").ok();
+    task.await_status("STOPPED");
+    sh!("ctr tasks delete {task}").ok();
     sh!("ctr containers restore --rw --live ctr-restored docker.io/library/kept:1").ok();
     sh!("ctr tasks delete --force ctr-restored; ctr containers delete ctr-restored").ok();
 }
@@ -223,6 +238,9 @@ fn the_runtime_is_the_one_named() {
     let task = Task::waiting("");
     let calls = std::fs::read_to_string("/engines/sent/calls").unwrap();
     for verb in ["create", "start"] {
-        assert!(calls.lines().any(|call| call.contains(verb) && call.ends_with(&task.name)), "no {verb} of {task}");
+        assert!(
+            calls.lines().any(|call| call.contains(verb) && call.ends_with(&task.name)),
+            "no {verb} of {task}"
+        );
     }
 }

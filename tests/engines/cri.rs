@@ -36,7 +36,11 @@ fn field<'a>(text: &'a str, name: &str) -> &'a str {
 
 /// The name that a pod's runtimeClassName leads to.
 fn handler() -> String {
-    run("sed -n 's/^handler: //p' /engines/contrib/kubernetes/runtimeclass.yaml").ok().stdout.trim().to_owned()
+    run("sed -n 's/^handler: //p' /engines/contrib/kubernetes/runtimeclass.yaml")
+        .ok()
+        .stdout
+        .trim()
+        .to_owned()
 }
 
 /// A pod, removed at the end with its containers.
@@ -58,8 +62,15 @@ impl Pod {
             "metadata {{ name: '{name}' uid: '{name}' namespace: 'tests' }} log_directory: '/tmp/{name}' \
              {hostname} linux {{ cgroup_parent: '/kubepods/{name}' {linux} }} {more}"
         );
-        let answer = call("RunPodSandbox", &format!("config {{ {config} }} runtime_handler: '{}'", handler())).unwrap();
-        Self { id: field(&answer, "pod_sandbox_id").to_owned(), name: name.to_owned(), config, _engine: engine }
+        let answer =
+            call("RunPodSandbox", &format!("config {{ {config} }} runtime_handler: '{}'", handler()))
+                .unwrap();
+        Self {
+            id: field(&answer, "pod_sandbox_id").to_owned(),
+            name: name.to_owned(),
+            config,
+            _engine: engine,
+        }
     }
 
     /// A container in it, created and started.
@@ -90,7 +101,11 @@ fn exec(container: &str, line: &str) -> String {
     let request = format!("container_id: '{container}' cmd: 'sh' cmd: '-c' cmd: \"{line}\" timeout: 20");
     let answer = call("ExecSync", &request).unwrap();
     assert!(!answer.contains("exit_code"), "{line}: {answer}");
-    if answer.contains("stdout") { field(&answer, "stdout").trim_end_matches("\\n").to_owned() } else { String::new() }
+    if answer.contains("stdout") {
+        field(&answer, "stdout").trim_end_matches("\\n").to_owned()
+    } else {
+        String::new()
+    }
 }
 
 const SLEEP: &str = "command: 'sh' args: '-c' args: 'trap exit TERM; sleep 1000 & wait'";
@@ -100,7 +115,13 @@ fn the_plugin_answers() {
     let _engine = CONTAINERD.hold();
     let version = call("Version", "").unwrap();
     assert_eq!(field(&version, "runtime_name"), "containerd");
-    assert!(call("RunPodSandbox", "runtime_handler: 'unknown' config { metadata { name: 'x' uid: 'x' namespace: 'x' } }").is_err());
+    assert!(
+        call(
+            "RunPodSandbox",
+            "runtime_handler: 'unknown' config { metadata { name: 'x' uid: 'x' namespace: 'x' } }"
+        )
+        .is_err()
+    );
 }
 
 /// What a pod is: containers with files and processes of their own, and one network, ipc namespace and hostname.
@@ -149,9 +170,14 @@ fn the_nodes_namespaces() {
 fn exec_gives_both_streams_and_the_exit_code() {
     let pod = Pod::run("exec", "", "");
     let first = pod.container("first", SLEEP);
-    let request = format!("container_id: '{first}' cmd: 'sh' cmd: '-c' cmd: 'echo out; echo err >&2; exit 3' timeout: 20");
+    let request = format!(
+        "container_id: '{first}' cmd: 'sh' cmd: '-c' cmd: 'echo out; echo err >&2; exit 3' timeout: 20"
+    );
     let answer = call("ExecSync", &request).unwrap();
-    assert_eq!((field(&answer, "stdout"), field(&answer, "stderr"), field(&answer, "exit_code")), ("out\\n", "err\\n", "3"));
+    assert_eq!(
+        (field(&answer, "stdout"), field(&answer, "stderr"), field(&answer, "exit_code")),
+        ("out\\n", "err\\n", "3")
+    );
     // A deadline ends the command, not the container.
     let late = call("ExecSync", &format!("container_id: '{first}' cmd: 'sleep' cmd: '100' timeout: 1"));
     assert!(late.unwrap_err().contains("timeout"));
@@ -179,7 +205,8 @@ fn status_and_exit_code() {
 #[test]
 fn stopping_asks_first() {
     let pod = Pod::run("stopping", "", "");
-    let first = pod.container("first", "command: 'sh' args: '-c' args: 'trap \"exit 143\" TERM; sleep 1000 & wait'");
+    let first =
+        pod.container("first", "command: 'sh' args: '-c' args: 'trap \"exit 143\" TERM; sleep 1000 & wait'");
     call("StopContainer", &format!("container_id: '{first}' timeout: 20")).unwrap();
     let status = call("ContainerStatus", &format!("container_id: '{first}'")).unwrap();
     assert_eq!(field(&status, "exit_code"), "143");
@@ -193,13 +220,24 @@ fn resources_are_set_and_updated() {
     let pod = Pod::run("resources", "", "");
     let limits = "linux { resources { memory_limit_in_bytes: 33554432 cpu_period: 100000 cpu_quota: 50000 cpu_shares: 512 } }";
     let first = pod.container("first", &format!("{SLEEP} {limits}"));
-    let memory = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max";
+    let memory =
+        "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max";
     assert_eq!(exec(&first, memory), "33554432");
-    let more = "linux { memory_limit_in_bytes: 67108864 cpu_period: 100000 cpu_quota: 75000 cpuset_cpus: '0' }";
+    let more =
+        "linux { memory_limit_in_bytes: 67108864 cpu_period: 100000 cpu_quota: 75000 cpuset_cpus: '0' }";
     call("UpdateContainerResources", &format!("container_id: '{first}' {more}")).unwrap();
     assert_eq!(exec(&first, memory), "67108864");
-    assert_eq!(exec(&first, "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d \\\" \\\" -f 1 /sys/fs/cgroup/cpu.max"), "75000");
-    assert_eq!(exec(&first, "cat /sys/fs/cgroup/cpuset/cpuset.cpus 2>/dev/null || cat /sys/fs/cgroup/cpuset.cpus"), "0");
+    assert_eq!(
+        exec(
+            &first,
+            "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d \\\" \\\" -f 1 /sys/fs/cgroup/cpu.max"
+        ),
+        "75000"
+    );
+    assert_eq!(
+        exec(&first, "cat /sys/fs/cgroup/cpuset/cpuset.cpus 2>/dev/null || cat /sys/fs/cgroup/cpuset.cpus"),
+        "0"
+    );
 }
 
 #[test]
@@ -217,14 +255,21 @@ fn security_context() {
                    readonly_rootfs: true no_new_privs: true capabilities { drop_capabilities: 'ALL' add_capabilities: 'NET_BIND_SERVICE' } \
                    seccomp { profile_type: RuntimeDefault } masked_paths: '/proc/kcore' readonly_paths: '/proc/sys' }";
     let first = pod.container("first", &format!("{SLEEP} linux {{ {context} }}"));
-    assert_eq!(exec(&first, "id -u; id -G; touch /x 2>/dev/null || echo read-only"), "1000\\n1000 2000\\nread-only");
-    assert_eq!(exec(&first, "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | cut -f 2 | xargs"), "0000000000000400 1 2");
+    assert_eq!(
+        exec(&first, "id -u; id -G; touch /x 2>/dev/null || echo read-only"),
+        "1000\\n1000 2000\\nread-only"
+    );
+    assert_eq!(
+        exec(&first, "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | cut -f 2 | xargs"),
+        "0000000000000400 1 2"
+    );
 }
 
 #[test]
 fn a_privileged_container() {
     let pod = Pod::run("privileged", "security_context { privileged: true }", "");
-    let first = pod.container("first", &format!("{SLEEP} linux {{ security_context {{ privileged: true }} }}"));
+    let first =
+        pod.container("first", &format!("{SLEEP} linux {{ security_context {{ privileged: true }} }}"));
     assert_eq!(exec(&first, "mkdir /m && mount -t tmpfs none /m && echo mounted"), "mounted");
 }
 
@@ -235,13 +280,20 @@ fn mounts_devices_and_environment() {
     let more = "mounts { container_path: '/data' host_path: '/srv/cri' readonly: true } devices { container_path: '/dev/made' host_path: '/dev/fuse' permissions: 'rw' } \
                 envs { key: 'A' value: 'b' } working_dir: '/tmp'";
     let first = pod.container("first", &format!("{SLEEP} {more}"));
-    assert_eq!(exec(&first, "cat /data/file; touch /data/x 2>/dev/null || echo read-only; stat -c %t:%T /dev/made"), "host\\nread-only\\na:e5");
+    assert_eq!(
+        exec(&first, "cat /data/file; touch /data/x 2>/dev/null || echo read-only; stat -c %t:%T /dev/made"),
+        "host\\nread-only\\na:e5"
+    );
     assert_eq!(exec(&first, "echo $A; pwd; cat /etc/resolv.conf"), "b\\n/tmp\\nnameserver 10.9.9.9");
 }
 
 #[test]
 fn sysctls_of_a_pod() {
-    let pod = Pod::run("sysctls", "sysctls { key: 'net.ipv4.ip_forward' value: '1' } sysctls { key: 'kernel.shm_rmid_forced' value: '1' }", "");
+    let pod = Pod::run(
+        "sysctls",
+        "sysctls { key: 'net.ipv4.ip_forward' value: '1' } sysctls { key: 'kernel.shm_rmid_forced' value: '1' }",
+        "",
+    );
     let first = pod.container("first", SLEEP);
     assert_eq!(exec(&first, "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced"), "1\\n1");
 }

@@ -59,7 +59,10 @@ pub struct Hold(Option<&'static Engine>);
 
 /// For engines without a daemon.
 pub fn machine() -> Hold {
-    assert!(Path::new(HERE).join("runtime").is_file(), "these tests run in machines that scripts/engines makes");
+    assert!(
+        Path::new(HERE).join("runtime").is_file(),
+        "these tests run in machines that scripts/engines makes"
+    );
     lock(&MACHINE).holds += 1;
     Hold(None)
 }

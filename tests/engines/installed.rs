@@ -22,11 +22,18 @@ fn docker_finds_hull_by_name() {
     sh!("dpkg-query --show --showformat '${{Version}}' hull").ok().prints(env!("CARGO_PKG_VERSION"));
     {
         let _engine = DOCKER.hold();
-        sh!("docker info --format '{{{{json .Runtimes.hull.Path}}}} {{{{.DefaultRuntime}}}}' | tr -d '\\\"'").ok().prints("hull hull");
+        sh!("docker info --format '{{{{json .Runtimes.hull.Path}}}} {{{{.DefaultRuntime}}}}' | tr -d '\\\"'")
+            .ok()
+            .prints("hull hull");
         sh!("docker run --rm world:1 echo hi").ok().prints("hi");
         // hull keeps its state in the folder that Docker names for it, while the container runs.
         let id = sh!("docker run --detach pause:1").ok().stdout;
-        sh!("hull --root $(dirname $(find /run -name {} -path '*runtime-*' -type d)) list --quiet", id.trim()).ok().prints(id.trim());
+        sh!(
+            "hull --root $(dirname $(find /run -name {} -path '*runtime-*' -type d)) list --quiet",
+            id.trim()
+        )
+        .ok()
+        .prints(id.trim());
         sh!("docker rm --force {id}").ok();
     }
     sh!("dpkg --purge hull && ! command -v hull").ok();

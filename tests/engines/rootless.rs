@@ -10,8 +10,10 @@ use crate::shell::until;
 /// A line of shell, by the user.
 fn tester(line: &str) -> Finished {
     let line = line.replace('\'', "'\\''");
-    sh!("cd /home/tester && exec setpriv --reuid 1000 --regid 1000 --init-groups env HOME=/home/tester USER=tester \
-         XDG_RUNTIME_DIR=/run/user/1000 sh -ec '{line}'")
+    sh!(
+        "cd /home/tester && exec setpriv --reuid 1000 --regid 1000 --init-groups env HOME=/home/tester USER=tester \
+         XDG_RUNTIME_DIR=/run/user/1000 sh -ec '{line}'"
+    )
 }
 
 fn podman() -> Hold {
@@ -35,8 +37,16 @@ fn run_gives_output_and_exit_code() {
 #[test]
 fn users() {
     let _machine = podman();
-    tester("podman run --rm --network none world:1 sh -c 'awk \"{print \\$1, \\$2, \\$3}\" /proc/self/uid_map'").ok().prints("0 1000 1\n1 100000 65536");
-    tester("podman run --rm --network none --user 1000 world:1 sh -c 'id -u; touch /tmp/x && stat -c %u /tmp/x'").ok().prints("1000\n1000");
+    tester(
+        "podman run --rm --network none world:1 sh -c 'awk \"{print \\$1, \\$2, \\$3}\" /proc/self/uid_map'",
+    )
+    .ok()
+    .prints("0 1000 1\n1 100000 65536");
+    tester(
+        "podman run --rm --network none --user 1000 world:1 sh -c 'id -u; touch /tmp/x && stat -c %u /tmp/x'",
+    )
+    .ok()
+    .prints("1000\n1000");
     tester("podman run --rm --network none --userns keep-id world:1 id -u").ok().prints("1000");
     tester("mkdir -p data && podman run --rm --network none -v /home/tester/data:/data world:1 touch /data/made && stat -c %u data/made").ok().prints("1000");
 }
@@ -67,17 +77,29 @@ fn options() {
         .ok()
         .prints("inner\nCapEff:\t0000000000000000");
     tester("podman run --rm --network none --privileged world:1 sh -c 'mkdir /m && mount -t tmpfs none /m && echo mounted'").ok().prints("mounted");
-    tester("podman run --rm --network none --device /dev/fuse world:1 stat -c %t:%T /dev/fuse").ok().prints("a:e5");
-    tester("podman run --rm --network host --pid host --ipc host --uts host world:1 readlink /proc/self/ns/net").ok().prints(sh!("readlink /proc/self/ns/net").ok().stdout.trim());
+    tester("podman run --rm --network none --device /dev/fuse world:1 stat -c %t:%T /dev/fuse")
+        .ok()
+        .prints("a:e5");
+    tester(
+        "podman run --rm --network host --pid host --ipc host --uts host world:1 readlink /proc/self/ns/net",
+    )
+    .ok()
+    .prints(sh!("readlink /proc/self/ns/net").ok().stdout.trim());
 }
 
 #[test]
 fn a_pod() {
     let _machine = podman();
-    tester("podman pod create --name pod --network none && podman run --detach --pod pod --name member pause:1").ok();
+    tester(
+        "podman pod create --name pod --network none && podman run --detach --pod pod --name member pause:1",
+    )
+    .ok();
     tester("podman exec member hostname").ok().prints("pod");
     tester("podman pod rm --force --time 2 pod").ok();
-    until("setpriv --reuid 1000 --regid 1000 --init-groups env HOME=/home/tester XDG_RUNTIME_DIR=/run/user/1000 podman pod ps --quiet | wc -l", "0");
+    until(
+        "setpriv --reuid 1000 --regid 1000 --init-groups env HOME=/home/tester XDG_RUNTIME_DIR=/run/user/1000 podman pod ps --quiet | wc -l",
+        "0",
+    );
 }
 
 #[test]

@@ -25,7 +25,8 @@ impl Terminal {
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         size(&master, 24, 80);
-        let slave = open(ptsname(&master, vec![]).unwrap(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let slave =
+            open(ptsname(&master, vec![]).unwrap(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
         let mut shell = command(&["setsid", "--ctty", "--wait", "sh", "-ec", line]);
         shell.command.env("TERM", "dumb").stdin(slave.try_clone().unwrap());
         let running = shell.spawn_on(slave);
@@ -51,7 +52,11 @@ impl Terminal {
                 self.seen.drain(..place + wanted.len());
                 return;
             }
-            assert!(Instant::now() < deadline && self.read(), "never shown: {wanted:?}; only: {:?}", self.seen);
+            assert!(
+                Instant::now() < deadline && self.read(),
+                "never shown: {wanted:?}; only: {:?}",
+                self.seen
+            );
         }
     }
 
@@ -77,4 +82,3 @@ impl Terminal {
 fn size(terminal: &impl std::os::fd::AsFd, rows: u16, columns: u16) {
     tcsetwinsize(terminal, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
 }
-

@@ -169,3 +169,29 @@ fn unknown_words_are_refused() {
     container.runtime.command(["state", "--no-such-flag", "x"]).run().refuses(&["no-such-flag"]);
     container.runtime.command(["create"]).run().refuses(&[]);
 }
+
+/// A tmpfs becomes read-only only when nothing is made in it any more: Podman mounts /dev so, with more inside.
+#[test]
+fn a_read_only_dev_with_all_that_lies_in_it() {
+    needs!(root);
+    let container = Container::new()
+        .edit(|config| {
+            for mount in config["mounts"].as_array_mut().unwrap() {
+                if mount["destination"] == "/dev" {
+                    mount["options"].as_array_mut().unwrap().push(json!("ro"));
+                }
+            }
+        })
+        .mount("/scratch", "tmpfs", "tmpfs", &["ro"])
+        .mount("/scratch/inner", "tmpfs", "tmpfs", &[]);
+    let container = container.sleeping();
+    let write = |path| container.exec(&[], &["/probe", "write", path, "x"]).ok().json();
+    for path in ["/dev/made", "/scratch/made"] {
+        let refused = write(path);
+        assert_eq!(refused["errno"], "EROFS", "{path}: {refused}");
+    }
+    for path in ["/dev/null", "/dev/shm/made", "/scratch/inner/made"] {
+        let written = write(path);
+        assert_eq!(written["written"], 1, "{path}: {written}");
+    }
+}

@@ -46,7 +46,11 @@ fn a_step_that_fails_fails_the_build() {
     let _engine = docker();
     let dir = context("failing", "FROM world:1\nRUN exit 7\n");
     for kit in [0, 1] {
-        let failed = sh!("DOCKER_BUILDKIT={kit} docker build --no-cache {dir} 2>&1").exits(if kit == 0 { 7 } else { 1 });
+        let failed = sh!("DOCKER_BUILDKIT={kit} docker build --no-cache {dir} 2>&1").exits(if kit == 0 {
+            7
+        } else {
+            1
+        });
         assert!(failed.stdout.contains('7'), "{failed:?}");
     }
 }

@@ -34,6 +34,7 @@ fn up_exec_scale_and_down() {
     sh!("{compose} run --rm -T client echo other 2>/dev/null").ok().prints("other");
     sh!("{compose} up --detach --scale web=3 2>&1").ok();
     sh!("{compose} ps --quiet web | wc -l").ok().prints("3");
-    sh!("{compose} restart --timeout 5 web 2>&1 && {compose} pause web 2>&1 && {compose} unpause web 2>&1").ok();
+    sh!("{compose} restart --timeout 5 web 2>&1 && {compose} pause web 2>&1 && {compose} unpause web 2>&1")
+        .ok();
     sh!("{compose} down --volumes --timeout 5 2>&1").ok();
 }

@@ -52,12 +52,16 @@ fn a_runtime_with_arguments() {
 #[test]
 fn users_of_its_own() {
     let _engine = other();
-    sh!("{CLIENT} run --rm --runtime hull world:1 sh -c 'xargs </proc/self/uid_map; id -u'").ok().prints("0 200000 65536\n0");
+    sh!("{CLIENT} run --rm --runtime hull world:1 sh -c 'xargs </proc/self/uid_map; id -u'")
+        .ok()
+        .prints("0 200000 65536\n0");
     sh!("{CLIENT} run --rm --runtime hull --user 1000 --read-only --tmpfs /tmp world:1 sh -c 'id -u; touch /tmp/x && stat -c %u /tmp/x'")
         .ok()
         .prints("1000\n1000");
     sh!("{CLIENT} run --rm --runtime hull --init --cap-add NET_ADMIN --network none world:1 ip link set lo mtu 1000").ok();
-    sh!("{CLIENT} run --rm --runtime hull --userns host world:1 sh -c 'xargs </proc/self/uid_map'").ok().prints("0 0 4294967295");
+    sh!("{CLIENT} run --rm --runtime hull --userns host world:1 sh -c 'xargs </proc/self/uid_map'")
+        .ok()
+        .prints("0 0 4294967295");
 }
 
 #[test]
@@ -66,7 +70,9 @@ fn exec_and_copies_into_a_user_namespace() {
     let id = sh!("{CLIENT} run --detach --runtime hull pause:1").ok().stdout;
     let id = id.trim();
     sh!("{CLIENT} exec {id} sh -c 'id -u; xargs </proc/self/uid_map'").ok().prints("0\n0 200000 65536");
-    sh!("echo there >/tmp/users && {CLIENT} cp /tmp/users {id}:/there && {CLIENT} exec {id} cat /there").ok().prints("there");
+    sh!("echo there >/tmp/users && {CLIENT} cp /tmp/users {id}:/there && {CLIENT} exec {id} cat /there")
+        .ok()
+        .prints("there");
     sh!("{CLIENT} rm --force {id}").ok();
 }
 

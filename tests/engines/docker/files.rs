@@ -15,11 +15,14 @@ fn binds() {
     let _engine = docker();
     let dir = folder("binds");
     std::fs::write(format!("{dir}/file"), "host").unwrap();
-    sh!("docker run --rm -v {dir}:/data world:1 sh -c 'cat /data/file; echo guest >/data/made'").ok().prints("host");
+    sh!("docker run --rm -v {dir}:/data world:1 sh -c 'cat /data/file; echo guest >/data/made'")
+        .ok()
+        .prints("host");
     assert_eq!(std::fs::read_to_string(format!("{dir}/made")).unwrap(), "guest\n");
     sh!("docker run --rm -v {dir}:/data:ro world:1 touch /data/x").exits(1);
     sh!("docker run --rm -v {dir}/file:/etc/motd:ro world:1 cat /etc/motd").ok().prints("host");
-    sh!("docker run --rm --mount type=bind,source={dir},target=/data,readonly world:1 touch /data/x").exits(1);
+    sh!("docker run --rm --mount type=bind,source={dir},target=/data,readonly world:1 touch /data/x")
+        .exits(1);
     sh!("docker run --rm --mount type=bind,source=/no/such,target=/data world:1 true").exits(125);
 }
 
@@ -45,7 +48,9 @@ fn mounts_below_a_bind() {
     let dir = folder("recursive");
     sh!("mkdir -p {dir}/sub && mount -t tmpfs sub {dir}/sub && touch {dir}/sub/here").ok();
     sh!("docker run --rm -v {dir}:/data world:1 ls /data/sub").ok().prints("here");
-    sh!("docker run --rm --mount type=bind,source={dir},target=/data,bind-nonrecursive world:1 ls /data/sub").ok().prints("");
+    sh!("docker run --rm --mount type=bind,source={dir},target=/data,bind-nonrecursive world:1 ls /data/sub")
+        .ok()
+        .prints("");
     sh!("umount {dir}/sub").ok();
 }
 
@@ -78,7 +83,9 @@ fn a_bind_over_nothing_and_over_a_link() {
     std::fs::write(format!("{dir}/file"), "host").unwrap();
     sh!("docker run --rm -v {dir}/file:/made/deep/file world:1 cat /made/deep/file").ok().prints("host");
     // /usr/bin/awk is a link to busybox in the image: the bind lies there, inside.
-    sh!("docker run --rm -v {dir}/file:/usr/bin/awk world:1 /probe read /bin/busybox | grep -c host").ok().prints("1");
+    sh!("docker run --rm -v {dir}/file:/usr/bin/awk world:1 /probe read /bin/busybox | grep -c host")
+        .ok()
+        .prints("1");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn environment_from_a_file_and_the_entrypoint() {
 fn names_of_the_machine_and_of_others() {
     let _engine = docker();
     sh!("docker run --rm --hostname inner --domainname example.org --add-host other:10.1.2.3 --dns 10.9.9.9 world:1 \
-         sh -c 'hostname; cat /proc/sys/kernel/domainname; grep other /etc/hosts; grep nameserver /etc/resolv.conf'")
+         sh -c 'hostname; cat /proc/sys/kernel/domainname; grep other /etc/hosts; grep ^nameserver /etc/resolv.conf'")
     .ok()
     .prints("inner\nexample.org\n10.1.2.3\tother\nnameserver 10.9.9.9");
 }
@@ -68,7 +68,9 @@ fn sysctls() {
 #[test]
 fn shared_memory_has_the_size_asked_for() {
     let _engine = docker();
-    sh!("docker run --rm --shm-size 5m world:1 sh -c 'df -k /dev/shm | tail -n 1 | awk \"{{print \\$2}}\"'").ok().prints("5120");
+    sh!("docker run --rm --shm-size 5m world:1 sh -c 'df -k /dev/shm | tail -n 1 | awk \"{{print \\$2}}\"'")
+        .ok()
+        .prints("5120");
 }
 
 #[test]
@@ -86,7 +88,7 @@ fn a_lower_oom_score() {
 #[test]
 fn devices() {
     let _engine = docker();
-    sh!("docker run --rm --device /dev/fuse:/dev/made:r world:1 sh -c 'stat -c %t:%T /dev/made; : </dev/made && ! : <>/dev/made'").ok().prints("a:e5");
+    sh!("docker run --rm --device /dev/fuse:/dev/made:r world:1 sh -c 'stat -c %t:%T /dev/made; : </dev/made && ! (: <>/dev/made)'").ok().prints("a:e5");
     sh!("docker run --rm --device /dev/fuse world:1 sh -c ': <>/dev/fuse'").ok();
 }
 
@@ -120,15 +122,19 @@ fn a_hook_of_the_network_gives_an_address() {
 fn containers_find_each_other_by_name() {
     let _engine = docker();
     sh!("docker network create named").ok();
-    let server = Detached::run("--network named --name server world:1 sh -c 'echo found >/index.html; httpd -f -h /'");
-    sh!("docker run --rm --network named world:1 sh -c 'until wget -qO- http://server/; do sleep 0.1; done'").ok().prints("found");
+    let server =
+        Detached::run("--network named --name server world:1 sh -c 'echo found >/index.html; httpd -f -h /'");
+    sh!("docker run --rm --network named world:1 sh -c 'until wget -qO- http://server/; do sleep 0.1; done'")
+        .ok()
+        .prints("found");
     drop(server);
     sh!("docker network rm named").ok();
 }
 
 #[test]
 fn published_ports() {
-    let server = Detached::run("--publish 127.0.0.1:8080:80 world:1 sh -c 'echo found >/index.html; httpd -f -h /'");
+    let server =
+        Detached::run("--publish 127.0.0.1:8080:80 world:1 sh -c 'echo found >/index.html; httpd -f -h /'");
     sh!("curl --silent --retry 20 --retry-connrefused --retry-all-errors --retry-delay 0 --retry-max-time 20 http://127.0.0.1:8080/")
         .ok()
         .prints("found");
@@ -153,8 +159,13 @@ fn no_network() {
 
 #[test]
 fn a_health_check_is_an_exec() {
-    let well = Detached::waiting("--health-cmd 'test -e /well' --health-interval 200ms --health-retries 2 --health-timeout 20s");
-    crate::shell::until(&format!("docker inspect --format '{{{{.State.Health.Status}}}}' {well}"), "unhealthy");
+    let well = Detached::waiting(
+        "--health-cmd 'test -e /well' --health-interval 200ms --health-retries 2 --health-timeout 20s",
+    );
+    crate::shell::until(
+        &format!("docker inspect --format '{{{{.State.Health.Status}}}}' {well}"),
+        "unhealthy",
+    );
     sh!("docker exec {well} touch /well").ok();
     crate::shell::until(&format!("docker inspect --format '{{{{.State.Health.Status}}}}' {well}"), "healthy");
 }

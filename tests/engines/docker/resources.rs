@@ -12,7 +12,10 @@ fn inside(options: &str, v1: &str, v2: &str) -> String {
 fn memory() {
     let _engine = docker();
     assert_eq!(inside("--memory 40m", "memory/memory.limit_in_bytes", "memory.max"), "41943040");
-    assert_eq!(inside("--memory 40m --memory-reservation 20m", "memory/memory.soft_limit_in_bytes", "memory.low"), "20971520");
+    assert_eq!(
+        inside("--memory 40m --memory-reservation 20m", "memory/memory.soft_limit_in_bytes", "memory.low"),
+        "20971520"
+    );
 }
 
 #[test]
@@ -40,7 +43,11 @@ fn block_devices() {
     let number = sh!("cat /sys/block/{disk}/dev").ok().stdout;
     let (major, minor) = number.trim().split_once(':').unwrap();
     sh!("test -e /dev/{disk} || mknod /dev/{disk} b {major} {minor}").ok();
-    let rule = inside(&format!("--device-read-bps /dev/{disk}:1mb"), "blkio/blkio.throttle.read_bps_device", "io.max");
+    let rule = inside(
+        &format!("--device-read-bps /dev/{disk}:1mb"),
+        "blkio/blkio.throttle.read_bps_device",
+        "io.max",
+    );
     assert!(rule.starts_with(number.trim()) && rule.contains("1048576"), "{rule}");
 }
 
@@ -64,7 +71,11 @@ fn update_changes_a_running_container() {
     let web = Detached::waiting("--memory 64m --memory-swap 64m");
     sh!("docker update --memory 32m --memory-swap 48m --cpus 0.25 --pids-limit 44 --cpu-shares 300 --cpuset-cpus 0 {web}").ok();
     let read = |v1: &str, v2: &str| {
-        sh!("docker exec {web} sh -c 'cat /sys/fs/cgroup/{v1} 2>/dev/null || cat /sys/fs/cgroup/{v2}'").ok().stdout.trim().to_owned()
+        sh!("docker exec {web} sh -c 'cat /sys/fs/cgroup/{v1} 2>/dev/null || cat /sys/fs/cgroup/{v2}'")
+            .ok()
+            .stdout
+            .trim()
+            .to_owned()
     };
     assert_eq!(read("memory/memory.limit_in_bytes", "memory.max"), "33554432");
     assert_eq!(read("pids/pids.max", "pids.max"), "44");

@@ -57,23 +57,32 @@ fn privileged_exec() {
 #[test]
 fn no_new_privileges() {
     let _engine = docker();
-    sh!("docker run --rm --security-opt no-new-privileges world:1 grep NoNewPrivs /proc/self/status").ok().prints("NoNewPrivs:\t1");
+    sh!("docker run --rm --security-opt no-new-privileges world:1 grep NoNewPrivs /proc/self/status")
+        .ok()
+        .prints("NoNewPrivs:\t1");
     sh!("docker run --rm world:1 grep NoNewPrivs /proc/self/status").ok().prints("NoNewPrivs:\t0");
 }
 
 #[test]
 fn seccomp_profiles() {
     let _engine = docker();
-    sh!("docker run --rm world:1 sh -c 'grep Seccomp: /proc/self/status; unshare -U true'").exits(1).prints("Seccomp:\t2");
-    sh!("docker run --rm --security-opt seccomp=unconfined world:1 grep Seccomp: /proc/self/status").ok().prints("Seccomp:\t0");
+    sh!("docker run --rm world:1 sh -c 'grep Seccomp: /proc/self/status; unshare -U true'")
+        .exits(1)
+        .prints("Seccomp:\t2");
+    sh!("docker run --rm --security-opt seccomp=unconfined world:1 grep Seccomp: /proc/self/status")
+        .ok()
+        .prints("Seccomp:\t0");
     let profile = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["chmod","fchmodat","fchmodat2"],"action":"SCMP_ACT_ERRNO"}]}"#;
     std::fs::write("/tmp/no-chmod.json", profile).unwrap();
-    sh!("docker run --rm --security-opt seccomp=/tmp/no-chmod.json world:1 sh -c 'touch /f && chmod 600 /f'").exits(1);
+    sh!("docker run --rm --security-opt seccomp=/tmp/no-chmod.json world:1 sh -c 'touch /f && chmod 600 /f'")
+        .exits(1);
 }
 
 #[test]
 fn kernel_files_are_masked_unless_asked_for() {
     let _engine = docker();
-    sh!("docker run --rm world:1 sh -c 'wc -c </proc/timer_list; echo x >/proc/sys/kernel/domainname'").exits(1).prints("0");
+    sh!("docker run --rm world:1 sh -c 'wc -c </proc/timer_list; echo x >/proc/sys/kernel/domainname'")
+        .exits(1)
+        .prints("0");
     sh!("docker run --rm --security-opt systempaths=unconfined world:1 sh -c 'echo x >/proc/sys/kernel/domainname'").ok();
 }

@@ -127,7 +127,10 @@ fn the_runtime_is_the_one_configured() {
     assert_eq!(web.inspect("{{.OCIRuntime}}"), "hull");
     let calls = std::fs::read_to_string("/engines/sent/calls").unwrap();
     for verb in ["create", "start"] {
-        assert!(calls.lines().any(|call| call.contains(verb) && call.ends_with(&web.name)), "no {verb} of {web}");
+        assert!(
+            calls.lines().any(|call| call.contains(verb) && call.ends_with(&web.name)),
+            "no {verb} of {web}"
+        );
     }
 }
 

@@ -38,7 +38,7 @@ data: { word: configured }
 ---
 apiVersion: v1
 kind: Pod
-metadata: { name: played }
+metadata: { name: played, annotations: { io.podman.annotations.init.container.type: always } }
 spec:
   volumes:
   - name: shared
