@@ -9,10 +9,10 @@ DESTDIR ?=
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check audit docs size conformance engines bench install deb clean
+.PHONY: help setup build run test test-vm check audit docs size conformance engines bench install deb clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
 
 setup: ## install packages and Rust targets; does nothing when all is there
 	@scripts/setup
@@ -25,6 +25,9 @@ run: build ## a real container: Debian's busybox, started by hull
 
 test: build ## every test, on real root filesystems
 	@scripts/test
+
+test-vm: build ## the suites in virtual machines: cgroup v2, systemd, AppArmor, SELinux
+	@scripts/test-vm
 
 check: setup ## format, lints, shell scripts, house rules, dependencies
 	@scripts/check

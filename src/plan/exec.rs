@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::op::Op;
 use super::process::{self, Filter};
 use super::rights::Rights;
-use super::{Builder, ChildPlan, Error, HostFacts, Open, Request, SeccompPlan, Text, namespaces, schedule};
+use super::{Builder, ChildPlan, Error, HostFacts, Open, Request, SeccompPlan, namespaces, schedule};
 use crate::spec::{NamespaceKind, Process, Spec};
 
 /// Everything that is done for one further process.
@@ -55,9 +55,7 @@ pub fn compile(
         out.step("", Op::Fork { flags: 0 });
     }
     out.step("", Op::NewSession);
-    if !request.no_new_keyring {
-        out.step("", Op::NewKeyring { name: Text::new("id", format!("_ses.{}", request.id))? });
-    }
+    process::keyring(Some(process), request, facts, &mut out)?;
     if process.terminal {
         let slot = out.open(Open::ConsoleSocket);
         let size = process.console_size.map(|size| (size.height, size.width));

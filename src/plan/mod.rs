@@ -208,7 +208,7 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let seccomp = seccomp_of(spec, &mut out)?;
     let hooks = hooks::compile(&spec.hooks)?;
     let namespaces = namespaces::compile(spec, &cgroup, facts, &mut out)?;
-    namespaces::after_cgroups(spec, request, &mut out)?;
+    namespaces::after_cgroups(spec, request, facts, &mut out)?;
     let id_maps = namespaces.id_maps.as_ref();
     let cx = mounts::Context { spec, bundle: request.bundle, facts, id_maps, cgroup: &cgroup };
     rootfs::enter(&cx, &mut out)?;

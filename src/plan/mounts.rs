@@ -230,7 +230,8 @@ pub(super) fn new_fs(
     if options.attrs.set & libc::MOUNT_ATTR_RDONLY != 0 && !shared_superblock && !options.copy_up {
         params.insert(0, Param::Flag(Text::from(c"ro")));
     }
-    add_label(cx, at, fs, &mut params)?;
+    let root_label = add_label(cx, fs, &mut params)?;
+    let labelled = target.clone();
     out.step(
         at,
         Op::NewFs(NewFs {
@@ -246,6 +247,9 @@ pub(super) fn new_fs(
             idmap: idmap.and_then(|idmap| idmap.user_ns),
         }),
     );
+    if let Some(label) = root_label {
+        out.step("linux.mountLabel", Op::LabelRoot { target: labelled, label });
+    }
     Ok(())
 }
 
@@ -286,16 +290,24 @@ fn superblock(options: &Options) -> Vec<Param> {
     common.chain(options.data.iter().cloned()).collect()
 }
 
-/// `linux.mountLabel` goes to the filesystems that can carry a label of their own.
-fn add_label(cx: &Context, at: &str, fs: &str, params: &mut Vec<Param>) -> Result<(), Error> {
+/// `linux.mountLabel` goes to the filesystems that can carry a label of their own: as a parameter, or, returned, onto
+/// their root.
+fn add_label(cx: &Context, fs: &str, params: &mut Vec<Param>) -> Result<Option<Text>, Error> {
     let Some(label) = cx.linux().mount_label.as_deref().filter(|label| !label.is_empty()) else {
-        return Ok(());
+        return Ok(None);
     };
     if !cx.facts.selinux {
         return Err(Error::new("linux.mountLabel", "this host has no SELinux").hint("remove the label"));
     }
-    if matches!(fs, "tmpfs" | "devpts" | "mqueue" | "overlay" | "ramfs") {
-        params.push(Param::Pair(Text::from(c"context"), Text::new(at, label)?));
+    let label = Text::new("linux.mountLabel", label)?;
+    match fs {
+        // The kernel's own, of which the policy knows what is what; and one superblock cannot have two labels.
+        "proc" | "sysfs" | "cgroup" | "cgroup2" | "debugfs" | "tracefs" | "securityfs" => Ok(None),
+        // An IPC namespace has one queue filesystem, which it has mounted for itself without a label.
+        "mqueue" => Ok(Some(label)),
+        _ => {
+            params.push(Param::Pair(Text::from(c"context"), label));
+            Ok(None)
+        }
     }
-    Ok(())
 }

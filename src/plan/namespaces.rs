@@ -2,7 +2,7 @@
 
 use caps::Capability;
 
-use super::{Builder, CgroupPlan, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text};
+use super::{Builder, CgroupPlan, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text, process};
 use crate::spec::{NamespaceKind, Process, Spec};
 
 /// What the parent must know about the namespaces.
@@ -157,15 +157,18 @@ fn time_offsets(spec: &Spec) -> Result<Text, Error> {
 }
 
 /// What comes once init sits in its cgroups: the cgroup namespace, session, keyring and interfaces.
-pub(super) fn after_cgroups(spec: &Spec, request: &Request, out: &mut Builder) -> Result<(), Error> {
+pub(super) fn after_cgroups(
+    spec: &Spec,
+    request: &Request,
+    facts: &HostFacts,
+    out: &mut Builder,
+) -> Result<(), Error> {
     let is_new = |kind| spec.linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.is_none());
     if is_new(NamespaceKind::Cgroup) {
         out.step("linux.namespaces", Op::NewCgroupNamespace);
     }
     out.step("", Op::NewSession);
-    if !request.no_new_keyring {
-        out.step("", Op::NewKeyring { name: Text::new("id", format!("_ses.{}", request.id))? });
-    }
+    process::keyring(spec.process.as_ref(), request, facts, out)?;
     if is_new(NamespaceKind::Network) {
         out.step("", Op::LoopbackUp);
     }

@@ -152,6 +152,13 @@ pub enum Op {
         /// Value.
         value: Text,
     },
+    /// Labels the root of a filesystem, in an extended attribute.
+    LabelRoot {
+        /// Where it is mounted.
+        target: Target,
+        /// The label.
+        label: Text,
+    },
     /// Makes a path read-only, with everything below.
     Readonly {
         /// The path; a missing one is skipped.
@@ -164,8 +171,8 @@ pub enum Op {
         /// The host's /dev/null.
         null: Slot,
     },
-    /// Writes a label that takes effect at exec.
-    ExecLabel {
+    /// Labels what this process makes or executes from now on.
+    Label {
         /// File below /proc/self, as `attr/apparmor/exec`.
         file: Text,
         /// The label.

@@ -196,7 +196,8 @@ impl Op {
     /// The second half of Display: what concerns the process rather than its surroundings.
     fn fmt_process(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ExecLabel { file, label } => write!(f, "set {file} to {label}"),
+            Self::Label { file, label } => write!(f, "set {file} to {label}"),
+            Self::LabelRoot { target, label } => write!(f, "label {target} {label}"),
             Self::Scheduler(attr) => write!(f, "set scheduler policy {}, nice {}", attr.policy, attr.nice),
             Self::IoPriority { value } => {
                 write!(f, "set I/O priority class {} level {}", value >> 13, value & 7)

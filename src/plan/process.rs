@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use std::ffi::CStr;
+
 use super::hooks::HookPlans;
 use super::mounts::{Context, target};
 use super::op::{Console, Identity, Op, RlimitPlan};
@@ -275,27 +277,55 @@ fn check_mapped(user: &User, maps: &IdMaps) -> Result<(), Error> {
     Ok(())
 }
 
+/// The session keyring, which has the program's label: else the program could not use it.
+pub(super) fn keyring(
+    process: Option<&Process>,
+    request: &Request,
+    facts: &HostFacts,
+    out: &mut Builder,
+) -> Result<(), Error> {
+    if request.no_new_keyring {
+        return Ok(());
+    }
+    // It holds until execve.
+    process.map_or(Ok(()), |process| selinux(process, facts, c"attr/keycreate", out))?;
+    out.step("", Op::NewKeyring { name: Text::new("id", format!("_ses.{}", request.id))? });
+    Ok(())
+}
+
+/// What the security modules of the host know the program by.
 pub(super) fn labels(process: &Process, facts: &HostFacts, out: &mut Builder) -> Result<(), Error> {
-    if let Some(profile) =
-        process.apparmor_profile.as_deref().filter(|profile| !matches!(*profile, "" | "unconfined"))
-    {
-        if !facts.apparmor {
-            return Err(
-                Error::new("process.apparmorProfile", "this host has no AppArmor").hint("remove the profile")
-            );
+    apparmor(process, facts, out)?;
+    selinux(process, facts, c"attr/exec", out)
+}
+
+fn apparmor(process: &Process, facts: &HostFacts, out: &mut Builder) -> Result<(), Error> {
+    let at = "process.apparmorProfile";
+    match process.apparmor_profile.as_deref() {
+        None | Some("") => return Ok(()),
+        // Without AppArmor everything is.
+        Some("unconfined") if !facts.apparmor => return Ok(()),
+        Some(_) if !facts.apparmor => {
+            return Err(Error::new(at, "this host has no AppArmor").hint("remove the profile"));
         }
-        let label = Text::new("process.apparmorProfile", format!("exec {profile}"))?;
-        out.step("process.apparmorProfile", Op::ExecLabel { file: Text::from(c"attr/apparmor/exec"), label });
-    }
-    if let Some(label) = process.selinux_label.as_deref().filter(|label| !label.is_empty()) {
-        if !facts.selinux {
-            return Err(
-                Error::new("process.selinuxLabel", "this host has no SELinux").hint("remove the label")
-            );
+        Some(profile) => {
+            let (file, label) =
+                (Text::from(c"attr/apparmor/exec"), Text::new(at, format!("exec {profile}"))?);
+            out.step(at, Op::Label { file, label });
         }
-        let label = Text::new("process.selinuxLabel", label)?;
-        out.step("process.selinuxLabel", Op::ExecLabel { file: Text::from(c"attr/exec"), label });
     }
+    Ok(())
+}
+
+fn selinux(process: &Process, facts: &HostFacts, file: &CStr, out: &mut Builder) -> Result<(), Error> {
+    let at = "process.selinuxLabel";
+    let Some(label) = process.selinux_label.as_deref().filter(|label| !label.is_empty()) else {
+        return Ok(());
+    };
+    if !facts.selinux {
+        return Err(Error::new(at, "this host has no SELinux").hint("remove the label"));
+    }
+    out.step(at, Op::Label { file: Text::from(file), label: Text::new(at, label)? });
     Ok(())
 }
 

@@ -261,6 +261,13 @@ fn hint_step(op: &Op, errno: Errno) -> &'static str {
         (Op::MemoryPolicy { .. }, Errno::EINVAL) => {
             "this kernel does not know the mode or a flag of it, or the machine has no such node"
         }
+        (Op::Label { file, .. }, Errno::ENOENT) if file.to_bytes().starts_with(b"attr/apparmor") => {
+            "the kernel has no profile of that name: load it with apparmor_parser -r"
+        }
+        (Op::Label { .. } | Op::LabelRoot { .. }, Errno::EINVAL) => "the policy has no such label",
+        (Op::Label { .. }, Errno::EACCES | Errno::EPERM) => {
+            "the policy or profile of the runtime does not allow it to use that one"
+        }
         (Op::Seccomp, Errno::EINVAL) => "this kernel does not know one of the filter's flags",
         (Op::PivotRoot, Errno::EINVAL) => {
             "the host's root cannot be pivoted away from (an initramfs?): use --no-pivot"

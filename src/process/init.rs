@@ -188,7 +188,8 @@ impl<'p> Init<'p> {
             }
             Op::Domainname { name } => sys::host::set_domainname(name),
             Op::Sysctl { path, value } => self.root.write_sysctl(path, value),
-            Op::ExecLabel { file, label } => self.root.write_self(file, label),
+            Op::Label { file, label } => self.root.write_self(file, label),
+            Op::LabelRoot { target, label } => self.root.label(target, label),
             Op::Readonly { path } => self.root.hide_from_writers(path),
             Op::Mask { path, null } => match self.slots.get_mut(*null) {
                 Some(null) => self.root.mask(path, null),

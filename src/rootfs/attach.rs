@@ -10,8 +10,9 @@ use super::enter::change_propagation;
 use super::place::{self, Missing};
 use super::{Root, copyup};
 use crate::plan::{Attach, Attrs, NewFs, Param, Remount, Target};
-use crate::sys::Errno;
+use crate::sys::fd::{openat2, resolve};
 use crate::sys::mount::{self, Attr};
+use crate::sys::{Errno, xattr};
 
 impl Root {
     /// Makes a filesystem, attaches it and sets its propagation. `user_ns` is the mapping it shows, if any; what the
@@ -45,6 +46,14 @@ impl Root {
             self.proc = Some(mount);
         }
         Ok(())
+    }
+
+    /// Gives the root of a mounted filesystem its SELinux label.
+    pub fn label(&self, target: &Target, label: &CStr) -> Result<(), Errno> {
+        let place = place::open(self.dir()?, target)?;
+        // What is open for use by descriptor only has no attributes to set.
+        let dir = openat2(place.as_fd(), c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, resolve::NO_XDEV)?;
+        xattr::set(dir.as_fd(), c"security.selinux", label.to_bytes_with_nul())
     }
 
     /// Puts an empty filesystem in the place of another.

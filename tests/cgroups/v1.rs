@@ -73,7 +73,10 @@ fn real_time_bandwidth_is_handed_down_through_new_parents() {
     needs!(root, cgroup_v1("cpu"));
     let name = unique();
     if !std::path::Path::new("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists() {
-        return crate::harness::skip("v1::real_time", "needs CONFIG_RT_GROUP_SCHED");
+        return crate::harness::skip(
+            "cgroups::v1::real_time_bandwidth_is_handed_down_through_new_parents",
+            "needs CONFIG_RT_GROUP_SCHED",
+        );
     }
     let made = Made::new(
         &format!("/{name}/inner"),

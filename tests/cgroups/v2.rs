@@ -26,7 +26,8 @@ fn controllers_are_handed_down_the_path_and_parents_go_with_the_container() {
     }
     let layout = layout::probe();
     let (Some(size), true) = (first_page_size(), layout.offers("hugetlb")) else {
-        return crate::harness::skip("v2::controllers", "needs huge pages and their controller");
+        let name = "cgroups::v2::controllers_are_handed_down_the_path_and_parents_go_with_the_container";
+        return crate::harness::skip(name, "needs huge pages and their controller");
     };
     let name = unique();
     let made = Made::new(
@@ -51,7 +52,8 @@ fn a_parent_that_cannot_hand_down_is_named() {
         return;
     }
     let Some(size) = first_page_size().filter(|_| layout::probe().offers("hugetlb")) else {
-        return crate::harness::skip("v2::a_parent", "needs huge pages and their controller");
+        let name = "cgroups::v2::a_parent_that_cannot_hand_down_is_named";
+        return crate::harness::skip(name, "needs huge pages and their controller");
     };
     let limit = format!(r#"{{"hugepageLimits": [{{"pageSize": "{size}", "limit": 0}}]}}"#);
     let holder = Made::new(&format!("/{}", unique()), "{}");

@@ -57,11 +57,11 @@ impl View {
         }
         assert!(std::env::var_os(INSIDE).is_none(), "the view is not what it should be: {layout:?}");
         if let Err(reason) = harness::root() {
-            harness::skip(name, &reason);
+            harness::skip(&format!("cgroups::{name}"), &reason);
             return false;
         }
         let Some(unified) = layout.v2.filter(|v2| v2.mount.ends_with("unified")) else {
-            harness::skip(name, "needs a hybrid host, which can play the others");
+            harness::skip(&format!("cgroups::{name}"), "needs a hybrid host, which can play the others");
             return false;
         };
         let place = unified.mount.join(unique());

@@ -26,6 +26,7 @@ pub use self::{
     console::Console,
     container::Container,
     event::{Fifo, await_exit, readable},
+    guest::probe,
     host::{ROOT_ALL, host_namespace},
     needs::*,
     runtime::{Finished, Invocation, Running, Runtime},

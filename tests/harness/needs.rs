@@ -164,6 +164,18 @@ pub fn apparmor() -> Need {
     when(fs::metadata("/sys/kernel/security/apparmor").is_ok(), "needs AppArmor")
 }
 
+/// AppArmor, and the program that loads profiles.
+pub fn apparmor_parser() -> Need {
+    apparmor()?;
+    when(Command::new("apparmor_parser").arg("--version").output().is_ok(), "needs apparmor_parser")
+}
+
+/// SELinux, with a policy that has the types of tests/vm/selinux.cil.
+pub fn selinux() -> Need {
+    let label = "system_u:system_r:container_t:s0:c1,c2";
+    when(fs::write("/sys/fs/selinux/context", label).is_ok(), "needs SELinux and its test policy")
+}
+
 /// An absence of AppArmor, for the refusal that it causes.
 pub fn no_apparmor() -> Need {
     when(apparmor().is_err(), "needs a host without AppArmor")

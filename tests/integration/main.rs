@@ -14,6 +14,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod apparmor;
 mod bad_bundles;
 mod checkpoint;
 mod control;
@@ -23,6 +24,8 @@ mod lifecycle;
 mod listing;
 mod notify_socket;
 mod own_binary;
+mod privileged;
 mod rootless;
 mod run;
+mod selinux;
 mod terminal;

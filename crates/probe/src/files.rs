@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use serde_json::{Map, Value, json};
 
-use crate::errno;
+use crate::{errno, sys};
 
 /// Enough of a file for any test; masked or endless files (/dev/zero, /proc/kcore) end here.
 const READ_LIMIT: u64 = 64 * 1024;
@@ -55,6 +55,11 @@ pub fn fill(path: &str, bytes: &str) -> Value {
         Ok(()) => json!({ "filled": zeroes.len() }),
         Err(err) => errno::of_io(&err),
     }
+}
+
+/// The SELinux label.
+pub fn label(path: &str) -> Value {
+    sys::label(&sys::c_path(path)).map_or_else(errno::report, |label| json!(label))
 }
 
 /// mkdir(2).

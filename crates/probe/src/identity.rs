@@ -91,6 +91,8 @@ pub fn see(status: &Status) -> Map<String, Value> {
             Err(errno) => crate::errno::report(errno),
         },
     );
+    let keyring_label = sys::session_keyring_label().map_or_else(crate::errno::report, |label| json!(label));
+    part.insert("session_keyring_label".into(), keyring_label);
     part
 }
 

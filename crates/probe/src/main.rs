@@ -38,6 +38,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["list", paths @ ..] => print(&files::each(paths, files::list)),
         ["write", path, text] => print(&files::write(path, text)),
         ["fill", path, bytes] => print(&files::fill(path, bytes)),
+        ["label", paths @ ..] => print(&files::each(paths, files::label)),
         ["mkdir", paths @ ..] => print(&files::each(paths, files::mkdir)),
         ["open-device", path, mode] => print(&files::open_device(path, mode)),
         ["mknod", path, kind, major, minor] => print(&syscalls::mknod(path, kind, major, minor)),

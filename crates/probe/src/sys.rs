@@ -192,6 +192,34 @@ pub fn session_keyring() -> Result<String, Errno> {
     Ok(String::from_utf8_lossy(&text[..length.saturating_sub(1).min(text.len())]).into_owned())
 }
 
+/// keyctl(2) KEYCTL_GET_SECURITY of the session keyring.
+pub fn session_keyring_label() -> Result<String, Errno> {
+    const GET_SECURITY: c_int = 17;
+    const SESSION_KEYRING: c_int = -3;
+    let mut text = [0u8; 512];
+    // SAFETY: the buffer is as large as the size passed.
+    let ret = unsafe {
+        libc::syscall(libc::SYS_keyctl, GET_SECURITY, SESSION_KEYRING, text.as_mut_ptr(), text.len())
+    };
+    let length = usize::try_from(ret).map_err(|_| last_errno())?;
+    Ok(label_of(&text[..length.min(text.len())]))
+}
+
+/// lgetxattr(2) of `security.selinux`.
+pub fn label(path: &CStr) -> Result<String, Errno> {
+    let mut text = [0u8; 512];
+    let name = c"security.selinux".as_ptr();
+    // SAFETY: path and name are NUL-terminated; the buffer is as large as the size passed.
+    let ret = unsafe { libc::lgetxattr(path.as_ptr(), name, text.as_mut_ptr().cast(), text.len()) };
+    let length = usize::try_from(ret).map_err(|_| last_errno())?;
+    Ok(label_of(&text[..length]))
+}
+
+/// Labels end with a NUL, mostly.
+fn label_of(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim_end_matches('\0').to_owned()
+}
+
 /// TIOCGWINSZ: rows and columns when `fd` is a terminal.
 pub fn window_size(fd: c_int) -> Option<[u16; 2]> {
     let mut size = [0u16; 4];
