@@ -18,7 +18,8 @@ fn docker_finds_hull_by_name() {
     // What the other suites put between Docker and hull.
     sh!("rm /usr/local/sbin/hull /usr/local/sbin/runc; ! command -v hull").ok();
     sh!("dpkg --install /engines/hull.deb && command -v hull").ok();
-    sh!("dpkg --verify hull").ok().prints("");
+    // The trees that these machines are made of leave documentation out.
+    sh!("dpkg --verify hull | grep -v ' /usr/share/\\(doc\\|man\\)' || true").ok().prints("");
     sh!("dpkg-query --show --showformat '${{Version}}' hull").ok().prints(env!("CARGO_PKG_VERSION"));
     {
         let _engine = DOCKER.hold();
