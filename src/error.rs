@@ -116,6 +116,7 @@ impl Cause {
     /// What the user can do about it; empty when the reason says it all.
     fn hint(&self) -> Cow<'_, str> {
         match self {
+            Self::Sys(err) if err.errno == sys::Errno::ENOSYS => sys::NO_SUCH_CALL.into(),
             Self::Plan(err) => err.hint.as_str().into(),
             Self::State(err) => err.hint().into(),
             Self::Cgroup(err) => err.hint().unwrap_or_default().into(),

@@ -30,10 +30,9 @@ impl Placeholder {
 fn wait_for_end_of(parent: Pid) -> ! {
     let killed_too = cred::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL.unsigned_abs().into(), 0);
     // Too late for a signal if it has died already.
-    if killed_too.is_err() || getppid() != parent {
+    if killed_too.is_err() || getppid() != parent || exec::close_range(0, u32::MAX).is_err() {
         exit_now(1);
     }
-    exec::close_range(0, u32::MAX);
     loop {
         pause();
     }

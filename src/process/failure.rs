@@ -4,7 +4,7 @@ use super::Error;
 use super::hooks::Outcome;
 use super::sync::{Packet, Text};
 use crate::plan::{ChildPlan, HookPlan, Op};
-use crate::sys::Errno;
+use crate::sys::{self, Errno};
 
 pub(super) fn hook_error(hook: &HookPlan, outcome: Outcome, said: &Text) -> Error {
     Error::Hook {
@@ -19,7 +19,12 @@ pub(super) fn hook_error(hook: &HookPlan, outcome: Outcome, said: &Text) -> Erro
 pub(super) fn failure(child: &ChildPlan, packet: &Packet) -> Error {
     let errno = Errno::from_raw(packet.number);
     let index = child.steps.len().checked_sub(packet.step.into());
-    let Some(step) = index.and_then(|index| child.steps.get(index)) else { return Error::Protocol };
+    // Before its steps, init does one thing.
+    let Some(index) = index else {
+        return sys::Error { call: "close_range", what: "what the runtime has open".to_owned(), errno }
+            .into();
+    };
+    let Some(step) = child.steps.get(index) else { return Error::Protocol };
     match &step.op {
         Op::FindProgram | Op::Exec => match child.program.as_ref().and_then(|program| program.args.first()) {
             Some(name) => Error::Program { name: name.to_string(), errno },

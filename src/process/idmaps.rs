@@ -13,14 +13,17 @@ use crate::sys::{self, Context, errno_of, socket};
 /// Writes uid_map and gid_map of a process that was just cloned into a new user namespace.
 pub fn write(pid: i32, maps: &IdMaps) -> Result<(), Error> {
     for map in [&maps.uids, &maps.gids] {
-        match map.writer {
-            MapWriter::Runtime => write_map(pid, map)?,
+        let written = match map.writer {
+            MapWriter::Runtime => write_map(pid, map),
             MapWriter::WithoutGroups => {
-                write_existing(&format!("/proc/{pid}/setgroups"), "deny")?;
-                write_map(pid, map)?;
+                write_existing(&format!("/proc/{pid}/setgroups"), "deny").and_then(|()| write_map(pid, map))
             }
-            MapWriter::Tool => run_tool(pid, map)?,
-        }
+            MapWriter::Tool => {
+                run_tool(pid, map)?;
+                Ok(())
+            }
+        };
+        written.map_err(|cause| Error::Map { kind: map.kind, cause })?;
     }
     Ok(())
 }

@@ -6,13 +6,12 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid};
 
-use super::console;
 use super::hooks::{self, Prepared, Setting};
 use super::image::Image;
 use super::sync::{self, Kind, Text};
-use crate::plan::{Identity, Op, Step, Tree};
+use super::{console, credentials};
+use crate::plan::{Op, Step, Tree};
 use crate::rootfs::{Root, capture};
 use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
@@ -78,16 +77,23 @@ impl<'p> Init<'p> {
     /// Walks the steps. The last one is `Exec`, so coming back means failure.
     pub fn run(mut self) -> ! {
         let mut why = Why::default();
-        self.close_inherited();
+        if let Err(errno) = self.close_inherited() {
+            self.fail(self.steps.len() + 1, errno, &why);
+        }
         // Modes of device nodes are meant as they are; the program's own mask comes later.
         nix::sys::stat::umask(Mode::empty());
         for (index, step) in self.steps.iter().enumerate() {
             if let Err(errno) = self.apply(&step.op, &mut why) {
-                let left = u16::try_from(self.steps.len() - index).unwrap_or(u16::MAX);
-                let _ = sync::send_failure(self.socket.as_fd(), left, errno, why.detail, &why.said);
-                exit_now(1);
+                self.fail(self.steps.len() - index, errno, &why);
             }
         }
+        exit_now(1)
+    }
+
+    /// Ends with `left` steps to go, the failed one included.
+    fn fail(&self, left: usize, errno: Errno, why: &Why) -> ! {
+        let left = u16::try_from(left).unwrap_or(u16::MAX);
+        let _ = sync::send_failure(self.socket.as_fd(), left, errno, why.detail, &why.said);
         exit_now(1)
     }
 
@@ -100,7 +106,7 @@ impl<'p> Init<'p> {
 
     /// Closes what the runtime had open for itself, such as the state folder with its lock and host directories: none
     /// of it may be within reach of a process that is half-way inside (CVE-2016-9962, CVE-2024-21626).
-    fn close_inherited(&self) {
+    fn close_inherited(&self) -> Result<(), Errno> {
         let kept_for_program = self.steps.iter().find_map(|step| match step.op {
             Op::CloseDescriptors { first } => Some(first),
             _ => None,
@@ -111,11 +117,12 @@ impl<'p> Init<'p> {
             slots.chain(&self.tasks).chain([&self.socket]).map(|fd| fd.as_raw_fd().unsigned_abs())
         };
         while let Some(keep) = ours().filter(|&fd| fd >= next).min() {
-            close_range(next, keep);
+            close_range(next, keep)?;
             next = keep + 1;
         }
-        close_range(next, u32::MAX);
+        close_range(next, u32::MAX)?;
         closing::forget();
+        Ok(())
     }
 
     fn apply(&mut self, op: &Op, why: &mut Why) -> Result<(), Errno> {
@@ -286,7 +293,7 @@ impl<'p> Init<'p> {
 fn apply_to_self(op: &Op) -> Result<(), Errno> {
     match op {
         Op::Undumpable => cred::prctl(libc::PR_SET_DUMPABLE, 0, 0).map(drop),
-        Op::BecomeRoot { drop_groups } => become_root(*drop_groups),
+        Op::BecomeRoot { drop_groups } => credentials::become_root(*drop_groups),
         // A session leader already, when `run` made us one.
         Op::NewSession => match nix::unistd::setsid() {
             Ok(_) | Err(Errno::EPERM) => Ok(()),
@@ -306,9 +313,9 @@ fn apply_to_self(op: &Op) -> Result<(), Errno> {
             nix::sys::stat::umask(Mode::from_bits_truncate(*mask));
             Ok(())
         }
-        Op::OwnStdio { uid } => own_stdio(*uid),
-        Op::BoundingSet { drop: caps } => drop_bounding(caps),
-        Op::Identity(identity) => become_user(identity),
+        Op::OwnStdio { uid } => credentials::own_stdio(*uid),
+        Op::BoundingSet { drop: caps } => credentials::drop_bounding(caps),
+        Op::Identity(identity) => credentials::become_user(identity),
         Op::CapSet(sets) => cred::capset(*sets),
         Op::Ambient { raise } => raise.iter().try_for_each(|&cap| {
             let raise = libc::PR_CAP_AMBIENT_RAISE.cast_unsigned();
@@ -331,59 +338,6 @@ fn new_time_namespace(offsets: &std::ffi::CStr) -> Result<(), Errno> {
     }
     let entry = fd::openat2(nix::fcntl::AT_FDCWD, c"/proc/self/ns/time_for_children", libc::O_RDONLY, 0, 0)?;
     setns(entry.as_fd(), libc::CLONE_NEWTIME)
-}
-
-fn become_root(drop_groups: bool) -> Result<(), Errno> {
-    if drop_groups {
-        match cred::setgroups(&[]) {
-            // setgroups(2) is denied where an unprivileged user made the map (CVE-2014-8989).
-            Err(Errno::EPERM) | Ok(()) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    cred::setgid(0)?;
-    cred::setuid(0)
-}
-
-/// Lets the user reopen /dev/stdin and its like; what cannot be given away stays as it is.
-fn own_stdio(uid: u32) -> Result<(), Errno> {
-    for fd in [std::io::stdin().as_fd(), std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
-        let Ok(stat) = nix::sys::stat::fstat(fd) else { continue };
-        let null =
-            stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == nix::sys::stat::makedev(1, 3);
-        if stat.st_uid == uid || null {
-            continue;
-        }
-        match nix::unistd::fchown(fd, Some(Uid::from_raw(uid)), None::<Gid>) {
-            Ok(()) | Err(Errno::EINVAL | Errno::EPERM | Errno::EROFS | Errno::ENOSYS | Errno::ENOTSUP) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
-fn drop_bounding(caps: &[u8]) -> Result<(), Errno> {
-    for &cap in caps {
-        match cred::prctl(libc::PR_CAPBSET_DROP, cap.into(), 0) {
-            // A capability that is newer than this kernel.
-            Ok(_) | Err(Errno::EINVAL) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
-fn become_user(identity: &Identity) -> Result<(), Errno> {
-    if let Some(groups) = &identity.groups {
-        match cred::setgroups(groups) {
-            Err(Errno::EPERM) if groups.is_empty() => {}
-            done => done?,
-        }
-    }
-    cred::setgid(identity.gid)?;
-    cred::prctl(libc::PR_SET_KEEPCAPS, 1, 0)?;
-    cred::setuid(identity.uid)?;
-    cred::prctl(libc::PR_SET_KEEPCAPS, 0, 0).map(drop)
 }
 
 #[cfg(test)]

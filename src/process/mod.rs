@@ -2,9 +2,11 @@
 
 mod birthplace;
 mod console;
+mod credentials;
 mod error;
 mod failure;
 mod foreground;
+mod hints;
 pub mod hooks;
 mod idmaps;
 mod image;

@@ -80,6 +80,7 @@ impl Error {
             Self::IdFormat(_) => "use up to 1024 letters, digits and _ + . -",
             Self::Exists(_) => "choose another id, or delete that container",
             Self::Corrupt { .. } => "remove its folder",
+            Self::Sys(err) if err.errno == sys::Errno::ENOSYS => sys::NO_SUCH_CALL,
             Self::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "choose a folder of yours with --root"
             }

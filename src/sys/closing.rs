@@ -29,7 +29,8 @@ pub fn now() {
     while left != 0 {
         let first = left.trailing_zeros();
         let end = first + (left >> first).trailing_ones();
-        close_range(first, end);
+        // A kernel without this call is found out by init, and these end with us.
+        let _ = close_range(first, end);
         left = left.checked_shr(end).unwrap_or(0).checked_shl(end).unwrap_or(0);
     }
 }

@@ -29,6 +29,9 @@ pub fn reason(errno: Errno) -> String {
     errno.desc().to_lowercase()
 }
 
+/// What to do about ENOSYS.
+pub const NO_SUCH_CALL: &str = "hull needs Linux 5.14, and no seccomp filter around it that hides calls of this kernel: see docs/kernel-features.md";
+
 /// Names the call that a bare errno came from.
 pub trait Context<T> {
     /// Adds the call's name and arguments.

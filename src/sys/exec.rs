@@ -44,11 +44,12 @@ pub fn execve(path: &CStr, argv: &CStrArray, envp: &CStrArray) -> Errno {
 ///
 /// For descriptors without an owner, or whose owners are never dropped, as in a cloned process, which ends in execve or
 /// _exit.
-pub fn close_range(first: u32, end: u32) {
-    if first < end {
-        // SAFETY: takes integers. Nobody in this process will use or close these descriptors again: see above.
-        unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) };
+pub fn close_range(first: u32, end: u32) -> Result<(), Errno> {
+    if first >= end {
+        return Ok(());
     }
+    // SAFETY: takes integers. Nobody in this process will use or close these descriptors again: see above.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) }).map(drop)
 }
 
 /// execveat(2): executes `name` in `dir`, or `dir` itself when the name is empty; returns only to report why it failed.

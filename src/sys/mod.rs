@@ -27,5 +27,5 @@ pub mod socket;
 pub mod tty;
 pub mod xattr;
 
-pub use error::{Context, Error, errno_of, reason};
+pub use error::{Context, Error, NO_SUCH_CALL, errno_of, reason};
 pub use nix::errno::Errno;

@@ -8,6 +8,7 @@
 mod devices;
 mod errno;
 mod files;
+mod hide;
 mod identity;
 mod life;
 mod limits;
@@ -46,6 +47,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["syscall32", number, args @ ..] => print(&syscalls::call32(number, args)),
         ["syscall-in-thread", name] => print(&syscalls::in_thread(name)),
         ["trap", name] => print(&syscalls::trap(name)),
+        ["hide", words @ ..] => hide::run(words),
         ["exit", code] => code.parse().unwrap_or(2),
         ["echo", words @ ..] => life::echo(words),
         ["cat"] => life::cat(),

@@ -13,47 +13,64 @@ const NUMBERS: &[(&str, c_long)] = &[
     ("chroot", libc::SYS_chroot),
     ("clone3", libc::SYS_clone3),
     ("close", libc::SYS_close),
+    ("close_range", libc::SYS_close_range),
+    ("execveat", libc::SYS_execveat),
+    ("faccessat2", libc::SYS_faccessat2),
     ("fchmod", libc::SYS_fchmod),
+    ("fsconfig", libc::SYS_fsconfig),
+    ("fsmount", libc::SYS_fsmount),
+    ("fsopen", libc::SYS_fsopen),
+    ("fspick", libc::SYS_fspick),
     ("getcwd", libc::SYS_getcwd),
     ("getpid", libc::SYS_getpid),
     ("getppid", libc::SYS_getppid),
     ("getuid", libc::SYS_getuid),
     ("io_uring_setup", libc::SYS_io_uring_setup),
+    ("ioprio_set", libc::SYS_ioprio_set),
     ("keyctl", libc::SYS_keyctl),
     ("kill", libc::SYS_kill),
     ("lseek", libc::SYS_lseek),
+    ("memfd_create", libc::SYS_memfd_create),
     ("mkdirat", libc::SYS_mkdirat),
     ("mount", libc::SYS_mount),
+    ("mount_setattr", libc::SYS_mount_setattr),
+    ("move_mount", libc::SYS_move_mount),
     ("open_by_handle_at", libc::SYS_open_by_handle_at),
+    ("open_tree", libc::SYS_open_tree),
+    ("openat2", libc::SYS_openat2),
     ("perf_event_open", libc::SYS_perf_event_open),
     ("personality", libc::SYS_personality),
+    ("pidfd_open", libc::SYS_pidfd_open),
+    ("pidfd_send_signal", libc::SYS_pidfd_send_signal),
     ("pivot_root", libc::SYS_pivot_root),
     ("ptrace", libc::SYS_ptrace),
+    ("sched_setattr", libc::SYS_sched_setattr),
+    ("seccomp", libc::SYS_seccomp),
+    ("set_mempolicy", libc::SYS_set_mempolicy),
     ("setdomainname", libc::SYS_setdomainname),
     ("sethostname", libc::SYS_sethostname),
     ("setns", libc::SYS_setns),
     ("setpriority", libc::SYS_setpriority),
     ("setuid", libc::SYS_setuid),
     ("socket", libc::SYS_socket),
+    ("statx", libc::SYS_statx),
     ("swapoff", libc::SYS_swapoff),
     ("sync", libc::SYS_sync),
     ("umask", libc::SYS_umask),
     ("umount2", libc::SYS_umount2),
     ("unshare", libc::SYS_unshare),
     ("userfaultfd", libc::SYS_userfaultfd),
+    ("waitid", libc::SYS_waitid),
 ];
 
 /// Calls it; arguments are decimal or `0x` numbers.
 pub fn call(name: &str, args: &[&str]) -> Value {
-    let known = NUMBERS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
-    let Some(number) = known.or_else(|| name.parse().ok()) else {
-        return json!({ "error": format!("unknown call {name}") });
-    };
+    let Some(number) = number(name) else { return json!({ "error": format!("unknown call {name}") }) };
     let mut values = [0; 6];
     for (value, text) in values.iter_mut().zip(args) {
         *value = scalar(text);
     }
-    match sys::raw(number, values) {
+    match sys::raw(number.into(), values) {
         Ok(result) => json!({ "result": result }),
         Err(number) => errno::report(number),
     }
@@ -85,6 +102,12 @@ pub fn in_thread(name: &str) -> Value {
     json!({ "survived": if second.is_finished() { "both" } else { "the first" } })
 }
 
+/// A call by name or number.
+pub fn number(name: &str) -> Option<u32> {
+    let known = NUMBERS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    known.and_then(|number| number.try_into().ok()).or_else(|| name.parse().ok())
+}
+
 /// mknod(2) with kind `c`, `b` or `p`.
 pub fn mknod(path: &str, kind: &str, major: &str, minor: &str) -> Value {
     let kind = match kind {
@@ -104,7 +127,8 @@ pub fn mknod(path: &str, kind: &str, major: &str, minor: &str) -> Value {
     }
 }
 
-fn scalar(text: &str) -> usize {
+/// A decimal or `0x` number.
+pub fn scalar(text: &str) -> usize {
     match text.strip_prefix("0x") {
         Some(hex) => usize::from_str_radix(hex, 16).unwrap_or(0),
         None => text.parse::<isize>().map_or_else(|_| text.parse().unwrap_or(0), isize::cast_unsigned),
