@@ -32,7 +32,7 @@ impl Cgroup {
         }
         for (dir, planned) in self.dirs.iter().zip(&plan.dirs) {
             if dir.made == 0 {
-                dir.refuse_unless_idle()?;
+                dir.refuse_unless_idle(None)?;
             }
             let writes = plan.writes.iter().filter(|write| dir.has(write.controller()));
             // A cgroup that was just made has the defaults; an older one may have anything.
@@ -101,11 +101,13 @@ fn remove_made(path: &Path, made: usize) {
 }
 
 impl Dir {
-    fn refuse_unless_idle(&self) -> Result<(), Error> {
+    /// `ours` is a process that may be in it.
+    pub(super) fn refuse_unless_idle(&self, ours: Option<i32>) -> Result<(), Error> {
         if self.is_frozen()? {
             return Err(Error::Frozen { dir: self.path.clone() });
         }
-        let pids = members::pids_below(&self.path)?;
+        let mut pids = members::pids_below(&self.path)?;
+        pids.retain(|pid| Some(*pid) != ours);
         match pids.first() {
             Some(first) => Err(Error::Populated { dir: self.path.clone(), count: pids.len(), first: *first }),
             None => Ok(()),

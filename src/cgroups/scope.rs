@@ -49,7 +49,7 @@ impl Cgroup {
         let placeholder = Placeholder::new()?;
         systemd.start(unit, placeholder.pid)?;
         let mut cgroup = Self { dirs: Vec::new(), unit: Some(Unit::planned(unit)) };
-        match cgroup.furnish(plan) {
+        match cgroup.furnish(plan, placeholder.pid) {
             Ok(()) => Ok((cgroup, placeholder)),
             Err(err) => {
                 drop(placeholder);
@@ -61,14 +61,16 @@ impl Cgroup {
         }
     }
 
-    fn furnish(&mut self, plan: &CgroupPlan) -> Result<(), Error> {
+    fn furnish(&mut self, plan: &CgroupPlan, placeholder: i32) -> Result<(), Error> {
         for dir in plan.dirs.iter().filter(|dir| dir.is_systemds()) {
             if let Err(Errno::ENOENT) = nix::unistd::access(&dir.path, nix::unistd::AccessFlags::F_OK) {
                 return Err(Error::Elsewhere { dir: dir.path.clone() });
             }
         }
         let writes = plan.writes.iter().map(with_room).collect();
-        self.build(&CgroupPlan { writes, ..plan.clone() })
+        self.build(&CgroupPlan { writes, ..plan.clone() })?;
+        // Of a directory that somebody had made before, systemd takes no notice.
+        self.dirs.iter().try_for_each(|dir| dir.refuse_unless_idle(Some(placeholder)))
     }
 
     /// The container has its first process: the placeholder goes, and with it the room that it had.

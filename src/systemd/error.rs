@@ -86,6 +86,9 @@ impl Error {
             Self::Silent(_) => "see whether it is reloading, or stopped: systemctl is-system-running",
             Self::Job { .. } => "journalctl -u UNIT tells why",
             Self::Refused { name, .. } => match name.rsplit('.').next().unwrap_or_default() {
+                "UnixProcessIdUnknown" => {
+                    "hull must see processes by the same numbers as systemd: the same pid namespace"
+                }
                 "UnitExists" => "another container has this unit: choose another name in linux.cgroupsPath",
                 "AccessDenied" | "InteractiveAuthorizationRequired" => {
                     "run as root, or in a session of your own with XDG_RUNTIME_DIR set"

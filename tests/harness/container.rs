@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bundle::Bundle;
+use super::driver::Driver;
 use super::event::await_exit;
 use super::leaks;
 use super::runtime::{Finished, Runtime};
@@ -19,18 +20,23 @@ pub struct Container {
     pub runtime: Runtime,
     /// Its id.
     pub id: String,
-    /// Its `cgroupsPath`.
+    /// Its cgroup, below the mount of each hierarchy.
     pub cgroup: String,
 }
 
 impl Container {
     /// The default bundle, an id and a cgroup that nobody else has.
     pub fn new() -> Self {
+        Self::by(Driver::chosen())
+    }
+
+    /// The same, with cgroups by this driver.
+    pub fn by(driver: Driver) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let id = format!("t{}-{number}", std::process::id());
-        let cgroup = format!("/hull-test-{id}");
-        Self { bundle: Bundle::new(&cgroup), runtime: Runtime::new(), id, cgroup }
+        let (path, cgroup) = driver.place(&id);
+        Self { bundle: Bundle::new(&path), runtime: Runtime::new(driver), id, cgroup }
     }
 
     /// Run by a copy of the runtime that no other test uses: `runtime` in the bundle.

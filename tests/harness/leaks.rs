@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::driver::unit_property;
 use super::event::await_exit;
 
 /// Everything of container `id` that is still there, in words.
@@ -19,6 +21,12 @@ pub fn of(id: &str, cgroup: &str, bundle: &Path, root: &Path, pid: Option<i32>) 
     }
     if pid.is_some_and(alive) {
         found.push(format!("process {}", pid.unwrap_or(0)));
+    }
+    let unit = cgroup.rsplit('/').next().filter(|name| name.ends_with(".scope"));
+    if let Some(state) =
+        unit.map(|unit| unit_property(unit, "LoadState")).filter(|state| state != "not-found")
+    {
+        found.push(format!("unit {cgroup}, {state}"));
     }
     found
 }
@@ -41,6 +49,9 @@ pub fn sweep(cgroup: &str) {
             await_exit(pid.as_raw_nonzero().get(), Duration::from_secs(5));
         }
         let _ = fs::remove_dir(&dir);
+    }
+    if let Some(unit) = cgroup.rsplit('/').next().filter(|name| name.ends_with(".scope")) {
+        let _ = Command::new("systemctl").args(["reset-failed", "--", unit]).output();
     }
 }
 

@@ -11,6 +11,7 @@ mod bundle;
 mod cgroup;
 mod console;
 mod container;
+mod driver;
 mod event;
 mod guest;
 mod host;
@@ -25,6 +26,7 @@ pub use self::{
     cgroup::{hierarchy, is_v2, membership},
     console::Console,
     container::Container,
+    driver::{Driver, unit_property},
     event::{Fifo, await_exit, readable},
     guest::probe,
     host::{ROOT_ALL, host_namespace},

@@ -115,6 +115,12 @@ pub fn block_io_weight() -> Need {
     when(there, "needs an I/O scheduler with weights (CONFIG_BFQ_GROUP_IOSCHED)")
 }
 
+/// Cgroups made by the runtime: `HULL_DRIVER` does not say otherwise.
+pub fn cgroupfs() -> Need {
+    let other = std::env::var("HULL_DRIVER").is_ok_and(|driver| driver == "systemd");
+    when(!other, "needs the cgroupfs driver")
+}
+
 /// ip(8), with JSON.
 pub fn iproute2() -> Need {
     let there = std::process::Command::new("ip").args(["-json", "link"]).output();
@@ -205,6 +211,12 @@ pub fn no_resctrl() -> Need {
 /// A systemd that manages this host.
 pub fn systemd() -> Need {
     when(fs::metadata("/run/systemd/system").is_ok(), "needs systemd as the first process")
+}
+
+/// A user of this host who can have a systemd of their own.
+pub fn user_manager() -> Need {
+    let there = Command::new("id").args(["-u", "user"]).output().is_ok_and(|said| said.stdout == b"1000\n");
+    when(there && systemd().is_ok(), "needs systemd, and the user of a test host")
 }
 
 /// An absence of systemd.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bundle::install;
+use super::driver::Driver;
 use super::event::await_exit;
 
 /// Far above what any command needs, even on a loaded machine.
@@ -24,16 +25,18 @@ pub struct Runtime {
     launcher: Vec<OsString>,
     binary: PathBuf,
     root: tempfile::TempDir,
+    /// Who makes cgroups.
+    pub driver: Driver,
 }
 
 impl Runtime {
     /// `$RUNTIME` to check the tests on another runtime; else `$HULL`, the release binary; else the one that cargo
     /// built with this test.
-    pub fn new() -> Self {
+    pub fn new(driver: Driver) -> Self {
         let named = ["RUNTIME", "HULL"].into_iter().find_map(std::env::var_os);
         let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_hull").into());
         let root = tempfile::Builder::new().prefix("hull-root-").tempdir().unwrap();
-        Self { launcher: Vec::new(), binary: binary.into(), root }
+        Self { launcher: Vec::new(), binary: binary.into(), root, driver }
     }
 
     /// From now on every command is started by another program, which gets it as its last arguments.
@@ -57,11 +60,22 @@ impl Runtime {
         self.root.path()
     }
 
+    /// How a shell starts it: the program and what stands before the verb.
+    pub fn words(&self) -> String {
+        let command = self.command([""; 0]).command;
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words.map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
     /// A command line, to be adorned and then run or spawned.
     pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
         let mut words = self.launcher.iter().map(OsString::as_os_str).chain([self.binary.as_os_str()]);
         let mut command = Command::new(words.next().unwrap());
-        command.args(words).arg("--root").arg(self.root()).args(args);
+        command.args(words).arg("--root").arg(self.root());
+        if self.driver == Driver::Systemd {
+            command.arg("--systemd-cgroup");
+        }
+        command.args(args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
         // A group of its own, so that a command that hangs can be ended with its children.
         command.process_group(0);

@@ -398,7 +398,7 @@ fn resources() {
         ),
         bad("/linux/resources/unified", json!({ "a/b": "1" }), "linux.resources.unified", ""),
         bad("/linux/resources/pids", json!({ "limit": "many" }), "linux.resources.pids.limit", "i64"),
-        bad("/linux/cgroupsPath", json!("/"), "linux.cgroupsPath", "root"),
+        bad("/linux/cgroupsPath", json!("/"), "linux.cgroupsPath", "\"/\""),
         bad("/linux/cgroupsPath", json!("/a\nb"), "linux.cgroupsPath", ""),
     ]);
 }

@@ -309,8 +309,9 @@ fn another_cgroup() {
     let container = Container::new().set("/linux/resources/pids", json!({ "limit": 33 }));
     let mut tally = Tally::new(container).at_two();
     tally.checkpoint(&[]).ok();
-    tally.container.cgroup += "-moved";
-    tally.container.bundle.config["linux"]["cgroupsPath"] = json!(tally.container.cgroup);
+    let (path, cgroup) = Driver::chosen().place(&format!("{}-moved", tally.container.id));
+    tally.container.cgroup = cgroup;
+    tally.container.bundle.config["linux"]["cgroupsPath"] = json!(path);
     tally.restore(&["--detach", "--manage-cgroups-mode", "ignore"]).ok();
     assert_eq!(tally.next(), 3);
     assert_eq!(tally.container.limit("pids.limit"), "33");

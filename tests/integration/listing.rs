@@ -61,11 +61,10 @@ fn spec_writes_a_runnable_config() {
     assert_eq!(config["process"]["args"], json!(["sh"]));
     assert_eq!(config["process"]["terminal"], true);
     assert_eq!(config["root"], json!({ "path": "rootfs", "readonly": true }));
-    container.bundle.config = config;
-    let cgroup = container.cgroup.clone();
+    let before = std::mem::replace(&mut container.bundle.config, config);
     let world = container
         .set("/process/terminal", json!(false))
-        .set("/linux/cgroupsPath", json!(cgroup))
+        .set("/linux/cgroupsPath", before["linux"]["cgroupsPath"].clone())
         .args(&["/probe"])
         .world();
     assert_eq!(world["root_writable"], json!({ "errno": "EROFS" }));

@@ -28,4 +28,5 @@ mod privileged;
 mod rootless;
 mod run;
 mod selinux;
+mod systemd;
 mod terminal;

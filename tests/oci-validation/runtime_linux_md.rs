@@ -72,11 +72,9 @@ fn m18_planted_links() {
 fn with_descriptors(container: &Container, env: &str, flags: &str) -> Value {
     let bundle = container.bundled(&[]).join(" ");
     let out = container.bundle.join("out");
-    let runtime = container.runtime.command([""; 0]).command.get_program().to_owned();
     let script = format!(
-        "exec 3</etc/hostname 4</etc/hosts; {env} exec {} --root {} run {bundle} {flags} {} >{}",
-        runtime.display(),
-        container.runtime.root().display(),
+        "exec 3</etc/hostname 4</etc/hosts; {env} exec {} run {bundle} {flags} {} >{}",
+        container.runtime.words(),
         container.id,
         out.display()
     );

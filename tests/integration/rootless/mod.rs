@@ -20,7 +20,7 @@ fn as_user() -> [String; 4] {
 
 /// A container of that user, as `spec --rootless` describes one: the user is its root, and nobody else is mapped.
 fn users_own() -> Container {
-    let mut container = Container::new()
+    let mut container = Container::by(Driver::Cgroupfs)
         .with_own_binary()
         .without_namespace("network")
         .namespace("user")

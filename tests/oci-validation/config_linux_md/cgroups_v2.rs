@@ -45,7 +45,7 @@ fn below(parent: &str) -> Container {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_1_controllers_are_handed_down() {
-    needs!(root, cgroup2("pids"));
+    needs!(root, cgroup2("pids"), cgroupfs);
     let parent = Cgroup::new(&format!("/hull-test-{}-down", std::process::id()));
     let place = format!("/{}", parent.0.file_name().unwrap().to_str().unwrap());
     let container = below(&place).set("/linux/resources/pids", json!({ "limit": 44 }));
@@ -59,7 +59,7 @@ fn v2_1_controllers_are_handed_down() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_1_processes_on_the_way() {
-    needs!(root, cgroup2("memory"));
+    needs!(root, cgroup2("memory"), cgroupfs);
     let parent = Cgroup::new(&format!("/hull-test-{}-busy", std::process::id()));
     let name = parent.0.file_name().unwrap().to_str().unwrap().to_owned();
     let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
@@ -76,7 +76,7 @@ fn v2_1_processes_on_the_way() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_11_threaded_cgroups() {
-    needs!(root, pure_cgroup2);
+    needs!(root, pure_cgroup2, cgroupfs);
     let parent = Cgroup::new(&format!("/hull-test-{}-threaded", std::process::id()));
     let name = parent.0.file_name().unwrap().to_str().unwrap().to_owned();
     let threaded = Cgroup::new(&format!("/{name}/inner"));
