@@ -104,7 +104,7 @@ pub fn mount_points(pid: i32, mounts: &[Mount]) -> Result<Vec<(PathBuf, PathBuf)
 
 /// Makes the root filesystem a mount at `place`. Call it inside [`in_private_mounts`].
 pub fn mount_root(plan: &Plan, place: &Path) -> Result<(), Error> {
-    let shares = |open: &Open| matches!(open, Open::Tree(tree) if tree.keep_shared);
+    let shares = |open: &Open| matches!(open, Open::Tree(tree) if tree.propagation == 0);
     if plan.parent.open.iter().any(shares) {
         // A volume that shares its mounts with the host has to be found here as the host has it.
         follow_the_host_at(place)?;
@@ -139,7 +139,7 @@ pub fn prepare_mount_points(plan: &Plan) -> Result<(), Error> {
         let (place, made) = match &step.op {
             Op::Attach(attach) => {
                 let Some(Open::Tree(tree)) = plan.parent.open.get(attach.slot) else { continue };
-                (&attach.target, root.attach(attach, capture::clone(tree, None)?.as_fd()))
+                (&attach.target, root.attach(attach, capture::clone(tree, None)?))
             }
             Op::NewFs(new) => (&new.target, root.stand_in(&new.target)),
             Op::Device(node) if node.bind.is_some() => (&node.path, root.device(node)),

@@ -155,8 +155,8 @@ pub struct Tree {
     pub recursive: bool,
     /// Attributes.
     pub attrs: Attrs,
-    /// Whether it stays in the host's peer group rather than becoming a slave of it.
-    pub keep_shared: bool,
+    /// MS_SLAVE or MS_PRIVATE, as the whole copy is to be before anyone sees it; 0 leaves it in the host's peer group.
+    pub propagation: u64,
     /// Mapping of an idmapped mount.
     pub idmap: Option<Idmap>,
     /// Whether a file is as good as a directory (the root must be a directory).
@@ -173,7 +173,7 @@ impl Tree {
             otherwise: None,
             recursive: false,
             attrs: Attrs::default(),
-            keep_shared: false,
+            propagation: libc::MS_SLAVE,
             idmap: None,
             must_be_dir: false,
             at: at.to_owned(),
@@ -271,6 +271,11 @@ impl fmt::Display for Tree {
             write!(f, " or {otherwise}")?;
         }
         write!(f, "{}{}", if self.recursive { " and below" } else { "" }, self.attrs)?;
+        f.write_str(match self.propagation {
+            0 => " shared",
+            libc::MS_PRIVATE => " private",
+            _ => "",
+        })?;
         match self.idmap {
             None => Ok(()),
             Some(Idmap { user_ns: None, .. }) => f.write_str(" idmapped as the container"),

@@ -141,18 +141,29 @@ fn bind(
     }
     let idmap = idmap(cx, at, mount, options.idmap, out)?;
     let must_be_proc = target.path.to_bytes() == b"proc";
+    let recursive = options.bind.unwrap_or(false);
+    let first = first_propagation(cx, &options, recursive);
     let tree = Tree {
-        recursive: options.bind.unwrap_or(false),
+        recursive,
         attrs: options.attrs,
-        keep_shared: stays_shared(cx, &options),
+        propagation: first,
         idmap,
         ..Tree::new(at, &cx.bundle.join(source))?
     };
     let source = tree.source.to_string();
     let slot = out.open(Open::Tree(tree));
-    let propagation = options.propagation;
+    let propagation = if first == libc::MS_PRIVATE { Vec::new() } else { options.propagation };
     out.step(at, Op::Attach(Attach { slot, source, target, propagation, must_be_proc }));
     Ok(())
+}
+
+/// The propagation of a bind's copy from its making. Where it is private and nothing else, that is all there is to do.
+fn first_propagation(cx: &Context, options: &Options, recursive: bool) -> u64 {
+    match options.propagation[..] {
+        _ if stays_shared(cx, options) => 0,
+        [only] if only.kind == libc::MS_PRIVATE && only.recursive == recursive => libc::MS_PRIVATE,
+        _ => libc::MS_SLAVE,
+    }
 }
 
 /// Whether mounts that the container makes there shall be seen on the host: only when both the mount and the root say

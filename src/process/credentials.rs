@@ -58,6 +58,10 @@ pub(super) fn become_user(identity: &Identity) -> Result<(), Errno> {
         }
     }
     cred::setgid(identity.gid)?;
+    if identity.uid == 0 {
+        return cred::setuid(0);
+    }
+    // Without this the step away from uid 0 would take the permitted capabilities.
     cred::prctl(libc::PR_SET_KEEPCAPS, 1, 0)?;
     cred::setuid(identity.uid)?;
     cred::prctl(libc::PR_SET_KEEPCAPS, 0, 0).map(drop)

@@ -165,9 +165,7 @@ impl<'p> Init<'p> {
             Op::JoinNamespace { kind, slot } => self.slot(*slot).and_then(|fd| setns(fd, kind.clone_flag())),
             Op::JoinContainer { flags } => self.join_container(*flags),
             Op::NewTimeNamespace { offsets } => new_time_namespace(offsets),
-            Op::JoinCgroups => std::mem::take(&mut self.tasks)
-                .iter()
-                .try_for_each(|tasks| nix::unistd::write(tasks, b"0").map(drop)),
+            Op::JoinCgroups => self.join_cgroups(),
             Op::NewIpcNamespace => unshare(libc::CLONE_NEWIPC),
             Op::CloneTree { slot, tree } => self.clone_tree(*slot, tree),
             Op::NewCgroupNamespace => unshare(libc::CLONE_NEWCGROUP),
@@ -180,9 +178,7 @@ impl<'p> Init<'p> {
                 let user_ns = new.idmap.and_then(|slot| self.slots.get(slot)).and_then(|fd| fd.as_ref());
                 self.root.new_fs(new, user_ns.map(AsFd::as_fd), &mut |text| why.said.push(text))
             }
-            Op::Attach(attach) => {
-                self.take(attach.slot).and_then(|tree| self.root.attach(attach, tree.as_fd()))
-            }
+            Op::Attach(attach) => self.take(attach.slot).and_then(|tree| self.root.attach(attach, tree)),
             Op::Remount(remount) => self.root.remount(remount),
             Op::Symlink { path, to, replace } => self.root.symlink(path, to, *replace),
             Op::Device(node) => self.root.device(node),
@@ -214,6 +210,14 @@ impl<'p> Init<'p> {
 
     fn take(&mut self, slot: usize) -> Result<OwnedFd, Errno> {
         self.slots.get_mut(slot).and_then(Option::take).ok_or(Errno::EBADF)
+    }
+
+    fn join_cgroups(&mut self) -> Result<(), Errno> {
+        std::mem::take(&mut self.tasks).into_iter().try_for_each(|tasks| {
+            nix::unistd::write(&tasks, b"0")?;
+            closing::later(tasks);
+            Ok(())
+        })
     }
 
     fn clone_tree(&mut self, slot: usize, tree: &Tree) -> Result<(), Errno> {

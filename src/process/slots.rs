@@ -29,10 +29,7 @@ pub fn open(plan: &[Open], mut sockets: Sockets) -> Result<Vec<Option<OwnedFd>>,
 }
 
 fn one(open: &Open, slots: &[Option<OwnedFd>], sockets: &mut Sockets) -> Result<Option<OwnedFd>, Error> {
-    let at = |at: &str| {
-        let (at, doing) = (at.to_owned(), open.to_string());
-        move |cause| Error::Open { at, doing, cause }
-    };
+    let at = |at| move |cause| Error::Open { at: String::clone(at), doing: open.to_string(), cause };
     match open {
         Open::Tree(tree) => {
             let slot: Option<Slot> = tree.idmap.and_then(|idmap| idmap.user_ns);

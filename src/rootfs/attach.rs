@@ -12,7 +12,17 @@ use super::{Root, copyup};
 use crate::plan::{Attach, Attrs, NewFs, Param, Remount, Target};
 use crate::sys::fd::{openat2, resolve};
 use crate::sys::mount::{self, Attr};
-use crate::sys::{Errno, xattr};
+use crate::sys::{Errno, closing, xattr};
+
+/// Where a mount goes.
+enum Place<'r, 't> {
+    /// On what was there.
+    Found(OwnedFd),
+    /// On what was made for it.
+    Made(OwnedFd),
+    /// The same, in a filesystem of ours, where nobody has followed us.
+    Named(BorrowedFd<'r>, &'t CStr),
+}
 
 impl Root {
     /// Makes a filesystem, attaches it and sets its propagation. `user_ns` is the mapping it shows, if any; what the
@@ -23,27 +33,32 @@ impl Root {
         user_ns: Option<BorrowedFd>,
         complain: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Errno> {
-        let (target, mode) = match place::open(self.dir()?, &new.target) {
-            Err(Errno::ENOENT) => (place::open_or_make(self.dir()?, &new.target, Missing::Dir)?, None),
-            target => {
-                let target = target?;
-                let mode = if new.inherit_mode { Some(fstat(&target)?.st_mode) } else { None };
-                (target, mode)
-            }
+        let place = match self.place(&new.target)? {
+            Some(place) => place,
+            None => self.make_place(&new.target, Missing::Dir)?,
         };
-        check_not_proc(&new.target, target.as_fd())?;
+        let mode = match &place {
+            Place::Found(covered) if new.inherit_mode => Some(fstat(covered)?.st_mode),
+            _ => None,
+        };
         let mount = make(new, mode, complain)?;
         if let Some(user_ns) = user_ns {
             mount::set_idmap(mount.as_fd(), false, user_ns)?;
         }
         if new.copy_up {
-            copyup::copy(target.as_fd(), mount.as_fd(), given(&new.params))?;
+            let covered = place.open()?;
+            copyup::copy(covered.as_fd(), mount.as_fd(), given(&new.params))?;
             set_attrs(mount.as_fd(), &new.attrs)?;
         }
-        put(mount.as_fd(), target.as_fd())?;
+        put(mount.as_fd(), place)?;
         change_propagation(mount.as_fd(), &new.propagation)?;
         if new.keep_proc {
             self.proc = Some(mount);
+        } else if new.fs.to_bytes() == b"tmpfs" && !new.copy_up {
+            self.fresh.remember(&new.target, mount);
+        } else {
+            self.fresh.forget(&new.target);
+            closing::later(mount);
         }
         Ok(())
     }
@@ -57,44 +72,108 @@ impl Root {
     }
 
     /// Puts an empty filesystem in the place of another.
-    pub fn stand_in(&self, target: &Target) -> Result<(), Errno> {
-        let target = place::open_or_make(self.dir()?, target, Missing::Dir)?;
+    pub fn stand_in(&mut self, target: &Target) -> Result<(), Errno> {
+        let place = match self.place(target)? {
+            Some(place) => place,
+            None => self.make_place(target, Missing::Dir)?,
+        };
         let fs = mount::fsopen(c"tmpfs")?;
         mount::fs_create(fs.as_fd())?;
-        mount::attach(mount::fsmount(fs.as_fd(), 0)?.as_fd(), target.as_fd())
+        put(mount::fsmount(fs.as_fd(), 0)?.as_fd(), place)?;
+        self.fresh.forget(target);
+        Ok(())
     }
 
     /// Attaches a captured tree: on a directory if it is one, else on a file.
-    pub fn attach(&self, attach: &Attach, tree: BorrowedFd) -> Result<(), Errno> {
-        if attach.must_be_proc && fstatfs(tree)?.filesystem_type() != PROC_SUPER_MAGIC {
+    pub fn attach(&mut self, attach: &Attach, tree: OwnedFd) -> Result<(), Errno> {
+        if attach.must_be_proc && fstatfs(&tree)?.filesystem_type() != PROC_SUPER_MAGIC {
             return Err(Errno::EPERM);
         }
-        let missing = if is_dir(tree)? { Missing::Dir } else { Missing::File };
-        let target = place::open_or_make(self.dir()?, &attach.target, missing)?;
-        check_not_proc(&attach.target, target.as_fd())?;
-        put(tree, target.as_fd())?;
-        change_propagation(tree, &attach.propagation)
+        let place = match self.place(&attach.target)? {
+            Some(place) => place,
+            None => {
+                let missing = if is_dir(tree.as_fd())? { Missing::Dir } else { Missing::File };
+                self.make_place(&attach.target, missing)?
+            }
+        };
+        put(tree.as_fd(), place)?;
+        change_propagation(tree.as_fd(), &attach.propagation)?;
+        self.fresh.forget(&attach.target);
+        closing::later(tree);
+        Ok(())
     }
 
     /// Changes a mount that is there already.
     pub fn remount(&self, remount: &Remount) -> Result<(), Errno> {
-        let target = place::open(self.dir()?, &remount.target)?;
-        set_attrs(target.as_fd(), &remount.attrs)?;
+        let opened;
+        let target = match self.fresh.at(&remount.target) {
+            Some(root) => root,
+            None => {
+                opened = place::open(self.dir()?, &remount.target)?;
+                opened.as_fd()
+            }
+        };
+        set_attrs(target, &remount.attrs)?;
         if !remount.params.is_empty() {
-            let fs = mount::fspick(target.as_fd())?;
+            let fs = mount::fspick(target)?;
             configure(fs.as_fd(), &remount.params)?;
             mount::fs_reconfigure(fs.as_fd())?;
         }
-        change_propagation(target.as_fd(), &remount.propagation)
+        change_propagation(target, &remount.propagation)
     }
+
+    /// What is at the target; `None` if nothing is.
+    fn place<'t>(&self, target: &'t Target) -> Result<Option<Place<'_, 't>>, Errno> {
+        // Nothing, most often: then there is no need to look.
+        if self.fresh.parent(target).is_some() {
+            return Ok(None);
+        }
+        match place::open_to_cover(self.dir()?, target) {
+            Err(Errno::ENOENT) => Ok(None),
+            found => Ok(Some(Place::Found(found?))),
+        }
+    }
+
+    /// Makes what [`Root::place`] did not find.
+    fn make_place<'t>(&self, target: &'t Target, missing: Missing) -> Result<Place<'_, 't>, Errno> {
+        if let Some((dir, name)) = self.fresh.parent(target) {
+            match place::make_one(dir, name, missing) {
+                Ok(()) => return Ok(Place::Named(dir, name)),
+                Err(Errno::EEXIST) => return place::open_to_cover(self.dir()?, target).map(Place::Found),
+                Err(errno) => return Err(errno),
+            }
+        }
+        place::make_missing(self.dir()?, target, missing).map(Place::Made)
+    }
+}
+
+impl Place<'_, '_> {
+    /// Its descriptor.
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        match self {
+            Self::Found(place) | Self::Made(place) => open_dir(place.as_fd(), c"."),
+            Self::Named(dir, name) => open_dir(*dir, name),
+        }
+    }
+}
+
+fn open_dir(dir: BorrowedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    openat2(dir, name, libc::O_PATH | libc::O_DIRECTORY, 0, resolve::NO_SYMLINKS)
 }
 
 /// Attaches a mount. Where a directory would cover a file, or a file a directory, move_mount(2) says EINVAL for what
 /// mount(2) calls ENOTDIR, which engines explain to their users.
-fn put(mount: BorrowedFd, place: BorrowedFd) -> Result<(), Errno> {
-    match mount::attach(mount, place) {
-        Err(Errno::EINVAL) if is_dir(mount)? != is_dir(place)? => Err(Errno::ENOTDIR),
-        done => done,
+fn put(mount: BorrowedFd, place: Place) -> Result<(), Errno> {
+    let covered = match place {
+        Place::Found(covered) | Place::Made(covered) => covered,
+        Place::Named(dir, name) => return mount::attach_at(mount, dir, name),
+    };
+    match mount::attach(mount, covered.as_fd()) {
+        Err(Errno::EINVAL) if is_dir(mount)? != is_dir(covered.as_fd())? => Err(Errno::ENOTDIR),
+        done => {
+            closing::later(covered);
+            done
+        }
     }
 }
 
@@ -118,6 +197,7 @@ fn make(new: &NewFs, mode: Option<u32>, complain: &mut dyn FnMut(&[u8])) -> Resu
             complain(said.strip_prefix(b"e ").unwrap_or(said));
         }
     })?;
+    closing::later(fs);
     if !new.copy_up && (new.attrs.tree_set | new.attrs.tree_clear) != 0 {
         set_attrs(mount.as_fd(), &Attrs { set: 0, clear: 0, ..new.attrs })?;
     }
@@ -151,14 +231,6 @@ pub(super) fn set_attrs(mount: BorrowedFd, attrs: &Attrs) -> Result<(), Errno> {
     }
     if attrs.tree_set | attrs.tree_clear != 0 {
         mount::set_attr(mount, true, Attr { set: attrs.tree_set, clear: attrs.tree_clear, propagation: 0 })?;
-    }
-    Ok(())
-}
-
-/// A link in the image must not carry a mount into a procfs, where it would stand in for the kernel's own files.
-fn check_not_proc(target: &Target, place: BorrowedFd) -> Result<(), Errno> {
-    if target.links && !target.on_proc && fstatfs(place)?.filesystem_type() == PROC_SUPER_MAGIC {
-        return Err(Errno::EPERM);
     }
     Ok(())
 }

@@ -6,9 +6,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::attach::{is_dir, set_attrs};
+use super::attach::is_dir;
 use super::enter::here;
-use crate::plan::{Idmap, Tree};
+use crate::plan::{Attrs, Idmap, Tree};
 use crate::sys::mount::{self, Attr};
 use crate::sys::{Context, Errno, Error};
 
@@ -23,24 +23,34 @@ pub fn clone(tree: &Tree, user_ns: Option<BorrowedFd>) -> Result<OwnedFd, Error>
 
 /// The same without a mapping, and without words: for init, who has no memory for any.
 pub fn clone_silently(tree: &Tree) -> Result<OwnedFd, (&'static str, Errno)> {
-    let cloned = match (mount::clone_tree(here(), &tree.source, tree.recursive), &tree.otherwise) {
-        (Err(Errno::ENOENT), Some(otherwise)) => mount::clone_tree(here(), otherwise, tree.recursive),
+    let (of_all, of_top) = attributes(tree);
+    let clone = |source| mount::clone_tree_with(here(), source, tree.recursive, of_all);
+    let cloned = match (clone(&tree.source), &tree.otherwise) {
+        (Err(Errno::ENOENT), Some(otherwise)) => clone(otherwise),
         (cloned, _) => cloned,
     };
     let fd = cloned.map_err(|errno| ("open_tree", errno))?;
     if tree.must_be_dir && !is_dir(fd.as_fd()).map_err(|errno| ("fstat", errno))? {
         return Err(("open_tree", Errno::ENOTDIR));
     }
-    set_all(fd.as_fd(), tree).map_err(|errno| ("mount_setattr", errno))?;
+    if of_top != Attr::default() {
+        mount::set_attr(fd.as_fd(), false, of_top).map_err(|errno| ("mount_setattr", errno))?;
+    }
     Ok(fd)
 }
 
-fn set_all(fd: BorrowedFd, tree: &Tree) -> Result<(), Errno> {
-    if !tree.keep_shared {
-        let slave = Attr { propagation: libc::MS_SLAVE, ..Attr::default() };
-        mount::set_attr(fd, tree.recursive, slave)?;
+/// What holds for every mount of the copy, and then for the topmost alone, unless that is all of it.
+fn attributes(tree: &Tree) -> (Attr, Attr) {
+    let Attrs { set, clear, tree_set, tree_clear } = tree.attrs;
+    let propagation = tree.propagation;
+    if tree.recursive {
+        let of_all = Attr { set: tree_set, clear: tree_clear, propagation };
+        (of_all, Attr { set, clear, propagation: 0 })
+    } else {
+        // One mount is the top and all of the tree; what is said of the tree comes later, and counts.
+        let (set, clear) = (set & !tree_clear | tree_set, clear & !tree_set | tree_clear);
+        (Attr { set, clear, propagation }, Attr::default())
     }
-    set_attrs(fd, &tree.attrs)
 }
 
 /// Shows the tree with the ids of `user_ns`. Must come before anyone else holds the tree.

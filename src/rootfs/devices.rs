@@ -22,12 +22,13 @@ impl Root {
     }
 
     fn make_node(&self, node: &DeviceNode) -> Result<(), Errno> {
-        let (dir, name) = place::parent(self.dir()?, &node.path)?;
+        let parent = self.parent(&node.path)?;
+        let (dir, name) = parent.parts();
         let (kind, mode) = (SFlag::from_bits_truncate(node.mode), Mode::from_bits_truncate(node.mode));
         let number = nix::sys::stat::makedev(node.major.into(), node.minor.into());
-        match mknodat(&dir, name, kind, mode, number) {
+        match mknodat(dir, name, kind, mode, number) {
             Err(Errno::EEXIST) => {
-                let found = fstatat(&dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+                let found = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
                 if !is_node(&found, node, number) {
                     return Err(Errno::EEXIST);
                 }
@@ -36,25 +37,37 @@ impl Root {
         }
         if (node.uid, node.gid) != (0, 0) {
             let (uid, gid) = (nix::unistd::Uid::from_raw(node.uid), nix::unistd::Gid::from_raw(node.gid));
-            nix::unistd::fchownat(&dir, name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            nix::unistd::fchownat(dir, name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)?;
         }
         Ok(())
     }
 
     fn bind_device(&self, node: &DeviceNode, source: &CStr) -> Result<(), Errno> {
-        let target = place::open_or_make(self.dir()?, &node.path, Missing::File)?;
+        let target = match place::open(self.dir()?, &node.path) {
+            Err(Errno::ENOENT) => place::make_missing(self.dir()?, &node.path, Missing::File)?,
+            found => found?,
+        };
         let tree = mount::clone_tree(here(), source, false)?;
         mount::attach(tree.as_fd(), target.as_fd())
+    }
+
+    /// The directory that holds a target, and the target's name.
+    fn parent<'t>(&self, target: &'t Target) -> Result<Parent<'_, 't>, Errno> {
+        match self.fresh.parent(target) {
+            Some((dir, name)) => Ok(Parent::Known(dir, name)),
+            None => place::parent(self.dir()?, target).map(|(dir, name)| Parent::Opened(dir, name)),
+        }
     }
 
     /// Makes a symbolic link. One that is there already with the same content is good; anything else stays, unless
     /// it is to be replaced.
     pub fn symlink(&self, path: &Target, to: &CStr, replace: bool) -> Result<(), Errno> {
-        let (dir, name) = place::parent(self.dir()?, path)?;
-        match nix::unistd::symlinkat(to, &dir, name) {
-            Err(Errno::EEXIST) if replace && !is_link_to(dir.as_fd(), name, to) => {
-                nix::unistd::unlinkat(&dir, name, nix::unistd::UnlinkatFlags::NoRemoveDir)?;
-                nix::unistd::symlinkat(to, &dir, name)
+        let parent = self.parent(path)?;
+        let (dir, name) = parent.parts();
+        match nix::unistd::symlinkat(to, dir, name) {
+            Err(Errno::EEXIST) if replace && !is_link_to(dir, name, to) => {
+                nix::unistd::unlinkat(dir, name, nix::unistd::UnlinkatFlags::NoRemoveDir)?;
+                nix::unistd::symlinkat(to, dir, name)
             }
             Err(Errno::EEXIST) => Ok(()),
             done => done,
@@ -94,6 +107,21 @@ impl Root {
         let target = fd::openat2(dir.as_fd(), c"console", flags, 0, fd::resolve::NO_SYMLINKS)?;
         let tree = mount::clone_tree(slave, c"", false)?;
         mount::attach(tree.as_fd(), target.as_fd())
+    }
+}
+
+/// A directory, and a name in it.
+enum Parent<'r, 't> {
+    Known(BorrowedFd<'r>, &'t CStr),
+    Opened(OwnedFd, &'t CStr),
+}
+
+impl<'t> Parent<'_, 't> {
+    fn parts(&self) -> (BorrowedFd<'_>, &'t CStr) {
+        match self {
+            Self::Known(dir, name) => (*dir, name),
+            Self::Opened(dir, name) => (dir.as_fd(), name),
+        }
     }
 }
 

@@ -7,19 +7,17 @@ use super::Root;
 use super::place::{self, Missing};
 use crate::plan::{PropagationChange, Target};
 use crate::sys::mount::{self, Attr};
-use crate::sys::{Errno, fd};
+use crate::sys::{Errno, closing, fd};
 
 impl Root {
     /// Makes the mounts we inherited private, so that taking them away later is not felt on the host.
     pub fn isolate(&self) -> Result<(), Errno> {
-        let host = fd::openat2(here(), c"/", libc::O_PATH, 0, 0)?;
-        mount::set_attr(host.as_fd(), true, Attr { propagation: libc::MS_PRIVATE, ..Attr::default() })
+        mount::set_all(Attr { propagation: libc::MS_PRIVATE, ..Attr::default() })
     }
 
-    /// Attaches the root filesystem at `path`, else on top of `/`, and goes there.
+    /// Attaches the root filesystem at `path`, else on top of `/`.
     pub fn enter(&mut self, tree: OwnedFd, path: Option<&CStr>) -> Result<(), Errno> {
         mount::attach_at(tree.as_fd(), here(), path.unwrap_or(c"/"))?;
-        nix::unistd::fchdir(&tree)?;
         self.dir = Some(tree);
         Ok(())
     }
@@ -32,13 +30,18 @@ impl Root {
 
     /// Makes a directory with its parents, unless it is there.
     pub fn make_dir(&self, path: &Target) -> Result<(), Errno> {
-        place::open_or_make(self.dir()?, path, Missing::Dir).map(drop)
+        match place::open(self.dir()?, path) {
+            Err(Errno::ENOENT) => place::make_missing(self.dir()?, path, Missing::Dir).map(closing::later),
+            found => found.map(closing::later),
+        }
     }
 
     /// Makes a directory the working one, and proves that it is inside: a descriptor of the host that leaked to us
     /// must not become a way out (CVE-2024-21626).
     pub fn change_dir(&self, path: &Target) -> Result<(), Errno> {
-        nix::unistd::fchdir(place::open(self.dir()?, path)?)?;
+        let dir = place::open(self.dir()?, path)?;
+        nix::unistd::fchdir(&dir)?;
+        closing::later(dir);
         let mut real = [0; 4096];
         let length = fd::getcwd(&mut real)?;
         if length == 0 || real[0] != b'/' {

@@ -6,16 +6,16 @@ use nix::sys::stat::{fstat, makedev};
 
 use super::{Root, place};
 use crate::plan::Target;
-use crate::sys::Errno;
 use crate::sys::mount::{self, Attr};
+use crate::sys::{Errno, closing};
 
 impl Root {
     /// Makes a path read-only with everything below, by a read-only copy of the same tree on top of it.
     pub fn hide_from_writers(&self, path: &Target) -> Result<(), Errno> {
         let Some(target) = present(self.dir()?, path)? else { return Ok(()) };
-        let tree = mount::clone_tree(target.as_fd(), c"", true)?;
-        mount::set_attr(tree.as_fd(), true, Attr { set: libc::MOUNT_ATTR_RDONLY, ..Attr::default() })?;
-        mount::attach(tree.as_fd(), target.as_fd())
+        let readonly = Attr { set: libc::MOUNT_ATTR_RDONLY, ..Attr::default() };
+        let tree = mount::clone_tree_with(target.as_fd(), c"", true, readonly)?;
+        cover(target, tree)
     }
 
     /// Covers a file with `null`, the host's /dev/null, and a directory with an empty one.
@@ -26,13 +26,21 @@ impl Root {
         let is_dir = fstat(&target)?.st_mode & libc::S_IFMT == libc::S_IFDIR;
         let first = if is_dir { &mut self.empty } else { &mut self.null };
         if let Some(first) = first {
-            return mount::attach(mount::clone_tree(first.as_fd(), c"", false)?.as_fd(), target.as_fd());
+            return cover(target, mount::clone_tree(first.as_fd(), c"", false)?);
         }
         let tree = if is_dir { empty_dir()? } else { null_device(null.take())? };
         mount::attach(tree.as_fd(), target.as_fd())?;
+        closing::later(target);
         *first = Some(tree);
         Ok(())
     }
+}
+
+fn cover(target: OwnedFd, tree: OwnedFd) -> Result<(), Errno> {
+    mount::attach(tree.as_fd(), target.as_fd())?;
+    closing::later(target);
+    closing::later(tree);
+    Ok(())
 }
 
 /// One empty, read-only filesystem serves all masked directories of a container.
@@ -43,7 +51,9 @@ fn empty_dir() -> Result<OwnedFd, Errno> {
     mount::fs_flag(fs.as_fd(), c"ro")?;
     mount::fs_create(fs.as_fd())?;
     let no_use = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
-    mount::fsmount(fs.as_fd(), libc::MOUNT_ATTR_RDONLY | no_use)
+    let empty = mount::fsmount(fs.as_fd(), libc::MOUNT_ATTR_RDONLY | no_use)?;
+    closing::later(fs);
+    Ok(empty)
 }
 
 /// The host's /dev/null, if it is that device and nothing else (CVE-2025-31133).

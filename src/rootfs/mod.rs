@@ -8,11 +8,14 @@ pub mod capture;
 mod copyup;
 pub mod devices;
 pub mod enter;
+mod fresh;
 pub mod hide;
 pub mod place;
 pub mod procfs;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fresh::Fresh;
 
 use crate::sys::Errno;
 
@@ -23,6 +26,10 @@ pub struct Root {
     dir: Option<OwnedFd>,
     /// A procfs that nothing inside can stand in for.
     proc: Option<OwnedFd>,
+    /// Its directory of kernel parameters.
+    sysctls: Option<OwnedFd>,
+    /// Filesystems that are known from their making.
+    fresh: Fresh,
     /// The host's /dev/null, where it first covers a file: others get a copy of that mount.
     null: Option<OwnedFd>,
     /// One empty directory, where it first covers one.

@@ -7,10 +7,11 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::stat::{Mode, SFlag, mkdirat, mknodat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use crate::plan::Target;
-use crate::sys::Errno;
 use crate::sys::fd::{openat2, resolve};
+use crate::sys::{Errno, closing};
 
 /// Mode of directories that are made on the way (config.md leaves it open; peers use the same).
 const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);
@@ -32,42 +33,56 @@ pub fn open(root: BorrowedFd, target: &Target) -> Result<OwnedFd, Errno> {
     walk(root, &target.path, target.links)
 }
 
-/// Opens what is there, or makes it.
-pub fn open_or_make(root: BorrowedFd, target: &Target, missing: Missing) -> Result<OwnedFd, Errno> {
-    match open(root, target) {
-        Err(Errno::ENOENT) => {}
+/// Opens what is there to be covered by a mount. A link in the image must not carry that into a procfs, where it would
+/// stand in for the kernel's own files.
+pub fn open_to_cover(root: BorrowedFd, target: &Target) -> Result<OwnedFd, Errno> {
+    match walk(root, &target.path, false) {
+        Err(Errno::ELOOP) if target.links => {}
         done => return done,
     }
+    let place = open(root, target)?;
+    if !target.on_proc && fstatfs(&place)?.filesystem_type() == PROC_SUPER_MAGIC {
+        return Err(Errno::EPERM);
+    }
+    Ok(place)
+}
+
+/// Makes a target that is not there, and opens it.
+pub fn make_missing(root: BorrowedFd, target: &Target, missing: Missing) -> Result<OwnedFd, Errno> {
     // Most often only the last component is missing.
     let (dir, name) = parent(root, target)?;
-    match make_one(dir.as_fd(), name, missing) {
-        Ok(()) => walk(dir.as_fd(), name, false),
+    let made = make_one(dir.as_fd(), name, missing).and_then(|()| walk(dir.as_fd(), name, false));
+    closing::later(dir);
+    match made {
         // A dangling link, or somebody was faster.
         Err(Errno::EEXIST) => {
             make(root, &target.path, missing)?;
             open(root, target)
         }
-        Err(errno) => Err(errno),
+        made => made,
     }
 }
 
-fn make_one(dir: BorrowedFd, name: &CStr, missing: Missing) -> Result<(), Errno> {
+/// Makes a directory or an empty file.
+pub fn make_one(dir: BorrowedFd, name: &CStr, missing: Missing) -> Result<(), Errno> {
     match missing {
         Missing::Dir => mkdirat(dir, name, DIR_MODE),
         Missing::File => mknodat(dir, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
     }
 }
 
-/// Opens the directory that holds the target's last component, making it if need be, and returns that component.
-pub fn parent<'t>(root: BorrowedFd, target: &'t Target) -> Result<(OwnedFd, &'t CStr), Errno> {
+/// The directory and the name in it, the first empty for what lies in the root; `None` for the root itself.
+pub fn split(target: &Target) -> Option<(&[u8], &CStr)> {
     let path = target.path.to_bytes_with_nul();
     let cut = path.iter().rposition(|&byte| byte == b'/');
-    let name = CStr::from_bytes_with_nul(&path[cut.map_or(0, |cut| cut + 1)..]).map_err(|_| Errno::EINVAL)?;
-    if name.is_empty() {
-        return Err(Errno::EISDIR);
-    }
-    let Some(cut) = cut else { return Ok((walk(root, c".", true)?, name)) };
-    let dir = Path::new(&path[..cut])?;
+    let name = CStr::from_bytes_with_nul(&path[cut.map_or(0, |cut| cut + 1)..]).ok()?;
+    if name.is_empty() { None } else { Some((&path[..cut.unwrap_or(0)], name)) }
+}
+
+/// Opens the directory that holds the target's last component, making it if need be, and returns that component.
+pub fn parent<'t>(root: BorrowedFd, target: &'t Target) -> Result<(OwnedFd, &'t CStr), Errno> {
+    let (dir, name) = split(target).ok_or(Errno::EISDIR)?;
+    let dir = Path::new(dir)?;
     match walk(root, dir.as_c_str()?, target.links) {
         Err(Errno::ENOENT) => {
             make(root, dir.as_c_str()?, Missing::Dir)?;
@@ -215,7 +230,7 @@ mod tests {
             symlink(to, dir.path().join(name)).unwrap();
         }
         let root = std::fs::File::open(dir.path()).unwrap();
-        let fd = open_or_make(root.as_fd(), &target(path), missing);
+        let fd = make_missing(root.as_fd(), &target(path), missing);
         (dir, fd)
     }
 
@@ -235,7 +250,7 @@ mod tests {
         fd.unwrap();
         assert!(dir.path().join("gone/deep/x").is_dir());
         let root = std::fs::File::open(dir.path()).unwrap();
-        open_or_make(root.as_fd(), &target("rel/y"), Missing::Dir).unwrap();
+        make_missing(root.as_fd(), &target("rel/y"), Missing::Dir).unwrap();
         assert!(dir.path().join("up/y").is_dir());
     }
 

@@ -8,13 +8,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::Root;
 use crate::sys::fd::{openat2, resolve};
-use crate::sys::{Errno, mount};
+use crate::sys::{Errno, closing, mount};
 
 impl Root {
     /// Writes a kernel parameter.
     pub fn write_sysctl(&mut self, path: &CStr, value: &CStr) -> Result<(), Errno> {
-        let sys = openat2(self.proc()?, c"sys", libc::O_PATH | libc::O_DIRECTORY, 0, STRICT)?;
-        write(sys.as_fd(), path, value)
+        let sys = match self.sysctls.take() {
+            Some(sys) => sys,
+            None => openat2(self.proc()?, c"sys", libc::O_PATH | libc::O_DIRECTORY, 0, STRICT)?,
+        };
+        write(sys.as_fd(), path, value)?;
+        self.sysctls = Some(sys);
+        Ok(())
     }
 
     /// Writes a file of this process, as `attr/exec`.
@@ -40,5 +45,7 @@ const STRICT: u64 = resolve::BENEATH | resolve::NO_XDEV | resolve::NO_SYMLINKS;
 
 fn write(dir: BorrowedFd, path: &CStr, value: &CStr) -> Result<(), Errno> {
     let file = openat2(dir, path, libc::O_WRONLY, 0, STRICT)?;
-    nix::unistd::write(&file, value.to_bytes()).map(drop)
+    nix::unistd::write(&file, value.to_bytes())?;
+    closing::later(file);
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The mount API by descriptor (kernel 5.2, mount_setattr 5.12): trees are prepared detached, then attached.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::{Errno, fd::owned};
 
@@ -26,12 +26,35 @@ pub struct Attr {
 
 /// open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at `path`, with the mounts below it if `recursive`.
 pub fn clone_tree(dir: BorrowedFd, path: &CStr, recursive: bool) -> Result<OwnedFd, Errno> {
-    let mut flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | empty_path(path);
-    if recursive {
-        flags |= libc::AT_RECURSIVE.cast_unsigned();
-    }
     // SAFETY: path is NUL-terminated.
-    owned(unsafe { libc::syscall(libc::SYS_open_tree, dir.as_raw_fd(), path.as_ptr(), flags) })
+    owned(unsafe {
+        libc::syscall(libc::SYS_open_tree, dir.as_raw_fd(), path.as_ptr(), clone_flags(path, recursive))
+    })
+}
+
+/// [`clone_tree`] and [`set_attr`] of the copy, of all of it if `recursive`, in one call where the kernel has it: 6.15.
+pub fn clone_tree_with(dir: BorrowedFd, path: &CStr, recursive: bool, attr: Attr) -> Result<OwnedFd, Errno> {
+    const SYS_OPEN_TREE_ATTR: libc::c_long = 467;
+    let (arg, size) = (mount_attr(attr, None), size_of::<libc::mount_attr>());
+    let flags = clone_flags(path, recursive);
+    // SAFETY: path is NUL-terminated and arg is a valid mount_attr of the size passed.
+    let cloned = owned(unsafe {
+        libc::syscall(SYS_OPEN_TREE_ATTR, dir.as_raw_fd(), path.as_ptr(), flags, &raw const arg, size)
+    });
+    match cloned {
+        // EPERM is what older filters around us say of calls that they do not know.
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let tree = clone_tree(dir, path, recursive)?;
+            set_attr(tree.as_fd(), recursive, attr)?;
+            Ok(tree)
+        }
+        cloned => cloned,
+    }
+}
+
+fn clone_flags(path: &CStr, recursive: bool) -> u32 {
+    let deep = if recursive { libc::AT_RECURSIVE.cast_unsigned() } else { 0 };
+    libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | empty_path(path) | deep
 }
 
 fn empty_path(path: &CStr) -> u32 {
@@ -60,26 +83,35 @@ fn move_mount(tree: BorrowedFd, dir: BorrowedFd, path: &CStr, flags: u32) -> Res
 
 /// mount_setattr(2) on the mount behind `mount`, and on those below it if `recursive`.
 pub fn set_attr(mount: BorrowedFd, recursive: bool, attr: Attr) -> Result<(), Errno> {
-    set_attr_in(mount, recursive, attr, None)
+    mount_setattr(mount, c"", recursive, mount_attr(attr, None))
+}
+
+/// mount_setattr(2) on every mount that we see.
+pub fn set_all(attr: Attr) -> Result<(), Errno> {
+    mount_setattr(nix::fcntl::AT_FDCWD, c"/", true, mount_attr(attr, None))
 }
 
 /// mount_setattr(2) with MOUNT_ATTR_IDMAP: ids of the mount are mapped as in `user_ns`.
 pub fn set_idmap(mount: BorrowedFd, recursive: bool, user_ns: BorrowedFd) -> Result<(), Errno> {
-    set_attr_in(mount, recursive, Attr { set: libc::MOUNT_ATTR_IDMAP, ..Attr::default() }, Some(user_ns))
+    let attr = Attr { set: libc::MOUNT_ATTR_IDMAP, ..Attr::default() };
+    mount_setattr(mount, c"", recursive, mount_attr(attr, Some(user_ns)))
 }
 
-fn set_attr_in(mount: BorrowedFd, deep: bool, attr: Attr, user_ns: Option<BorrowedFd>) -> Result<(), Errno> {
-    let arg = libc::mount_attr {
+fn mount_attr(attr: Attr, user_ns: Option<BorrowedFd>) -> libc::mount_attr {
+    libc::mount_attr {
         attr_set: attr.set,
         attr_clr: attr.clear,
         propagation: attr.propagation,
         userns_fd: user_ns.map_or(0, |fd| fd.as_raw_fd().cast_unsigned().into()),
-    };
-    let flags = libc::AT_EMPTY_PATH | if deep { libc::AT_RECURSIVE } else { 0 };
-    let size = size_of::<libc::mount_attr>();
-    // SAFETY: the path is NUL-terminated and arg is a valid mount_attr of the size passed.
+    }
+}
+
+fn mount_setattr(dir: BorrowedFd, path: &CStr, deep: bool, attr: libc::mount_attr) -> Result<(), Errno> {
+    let flags = empty_path(path) | if deep { libc::AT_RECURSIVE.cast_unsigned() } else { 0 };
+    let size = size_of_val(&attr);
+    // SAFETY: path is NUL-terminated and attr is a valid mount_attr of the size passed.
     let ret = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), c"".as_ptr(), flags, &raw const arg, size)
+        libc::syscall(libc::SYS_mount_setattr, dir.as_raw_fd(), path.as_ptr(), flags, &raw const attr, size)
     };
     Errno::result(ret).map(drop)
 }

@@ -20,7 +20,9 @@ pub fn loopback_up() -> Result<(), Errno> {
         i16::try_from(libc::IFF_UP | libc::IFF_RUNNING).map_err(|_| Errno::EINVAL)?;
     let code = libc::SIOCSIFFLAGS.try_into().map_err(|_| Errno::EINVAL)?;
     // SAFETY: the argument points to a live ifreq.
-    Errno::result(unsafe { libc::ioctl(inet.as_raw_fd(), code, &raw const request) }).map(drop)
+    Errno::result(unsafe { libc::ioctl(inet.as_raw_fd(), code, &raw const request) })?;
+    super::closing::later(inet);
+    Ok(())
 }
 
 /// The same in another network namespace.

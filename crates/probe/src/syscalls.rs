@@ -37,6 +37,7 @@ const NUMBERS: &[(&str, c_long)] = &[
     ("move_mount", libc::SYS_move_mount),
     ("open_by_handle_at", libc::SYS_open_by_handle_at),
     ("open_tree", libc::SYS_open_tree),
+    ("open_tree_attr", 467),
     ("openat2", libc::SYS_openat2),
     ("perf_event_open", libc::SYS_perf_event_open),
     ("personality", libc::SYS_personality),
