@@ -21,6 +21,7 @@ pub mod stats;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::AccessFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::cgroup::Version;
@@ -77,11 +78,17 @@ impl Record {
             version: dir.version,
             controllers: dir.controllers.clone(),
             path: dir.path.clone(),
-            made: 1,
+            made: 1 + missing_parents(&dir.path),
         };
         let unit = plan.unit.as_ref().map(Unit::planned);
         Self { dirs: plan.dirs.iter().map(dir).collect(), unit }
     }
+}
+
+/// How many directories above this one have to be made with it.
+fn missing_parents(dir: &Path) -> usize {
+    let missing = |dir: &&Path| nix::unistd::access(*dir, AccessFlags::F_OK) == Err(Errno::ENOENT);
+    dir.ancestors().skip(1).take_while(missing).count()
 }
 
 impl Cgroup {

@@ -29,8 +29,33 @@ impl Cgroup {
 impl Dir {
     fn remove(&self, start: Instant) -> Result<(), Error> {
         remove_tree(&self.path, self.version, start)?;
-        self.path.ancestors().take(self.made).skip(1).try_for_each(rmdir).ok();
+        for parent in self.path.ancestors().take(self.made).skip(1) {
+            if !remove_unless_used(parent)? {
+                break;
+            }
+        }
         Ok(())
+    }
+}
+
+/// Whether a parent could go; it stays when it is somebody else's, too.
+fn remove_unless_used(dir: &Path) -> Result<bool, Error> {
+    let mut pause = Duration::from_micros(200);
+    loop {
+        match rmdir(dir) {
+            Ok(()) => return Ok(true),
+            Err(Errno::EBUSY | Errno::ENOTEMPTY) => {}
+            Err(errno) => return Err(Error::Remove { dir: dir.to_owned(), errno }),
+        }
+        // What was in it may be gone for everybody but the kernel.
+        if pause > Duration::from_millis(20)
+            || !members::pids_below(dir)?.is_empty()
+            || !members::children(dir)?.is_empty()
+        {
+            return Ok(false);
+        }
+        std::thread::sleep(pause);
+        pause *= 2;
     }
 }
 

@@ -31,7 +31,10 @@ pub fn delete(store: &Store, id: &str, force: bool, log: &Log) -> Result<(), Cau
 
 /// Removes a container of ours that has ended, unless somebody else was faster, which is just as well.
 pub(super) fn destroy_if_there(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
-    store.lock(id).map_or(Ok(()), |container| destroy(container, log))
+    match store.lock(id) {
+        Err(state::Error::Absent) => Ok(()),
+        container => destroy(container?, log),
+    }
 }
 
 /// Kills what lives, removes the cgroup and the class of service, frees the id, and runs the poststop hooks.

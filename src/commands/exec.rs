@@ -60,7 +60,11 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     spawned.commit()?;
     spawned.await_exec(&plan.child)?;
     match foreground {
-        Some(foreground) => Ok(foreground.wait(spawned.pid(), spawned.pidfd(), terminal, None)?.shell_code()),
+        Some(foreground) => {
+            let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, None);
+            // Where we cannot wait any more, the process has nobody.
+            Ok(exit.inspect_err(|_| spawned.take_back())?.shell_code())
+        }
         None => Ok(0),
     }
 }

@@ -306,6 +306,9 @@ pub(super) fn write_pid_file(path: &Path, pid: i32) -> Result<(), Cause> {
         .open(&new)
         .and_then(|mut file| std::io::Write::write_all(&mut file, pid.to_string().as_bytes()))
         .and_then(|()| std::fs::rename(&new, path));
+    let written = written.inspect_err(|_| {
+        let _ = std::fs::remove_file(&new);
+    });
     written.map_err(Cause::io(format!("--pid-file {}", path.display())))
 }
 

@@ -25,26 +25,28 @@ pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Re
     let mut spawned = birth.spawn(Sockets { console: console.sender.take(), start: None })?;
     let terminal = console.receive()?;
     launch::send_pidfd(create.pidfd_socket.as_deref(), &spawned)?;
-    let mut container = birth.complete(&mut spawned, create.pid_file.as_deref())?;
-    if let Err(cause) = begin(&compiled, &container, &spawned) {
+    let container = birth.complete(&mut spawned, create.pid_file.as_deref())?;
+    if let Err(cause) = begin(&compiled, &container, &mut spawned) {
         drop(terminal);
         delete::destroy(container, log)?;
         return Err(cause);
     }
-    container.unlock();
+    // Closed, too, not only unlocked: we take the lock again in the end.
+    drop(container);
     let Some(foreground) = foreground else {
         launch::await_ready(notify, spawned.pidfd(), spawned.pid(), log);
         return Ok(0);
     };
-    let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, notify)?;
-    if !request.keep {
+    let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, notify);
+    // Where we cannot wait any more, the container has nobody.
+    if !request.keep || exit.is_err() {
         delete::destroy_if_there(store, &create.id, log)?;
     }
-    Ok(exit.shell_code())
+    Ok(exit?.shell_code())
 }
 
 /// Sees the program executed, then runs the poststart hooks.
-fn begin(compiled: &Compiled, container: &Container, spawned: &Spawned) -> Result<(), Cause> {
+fn begin(compiled: &Compiled, container: &Container, spawned: &mut Spawned) -> Result<(), Cause> {
     spawned.await_exec(&compiled.plan.child)?;
     start::poststart(container, &compiled.plan.parent.poststart, spawned.pid())
 }

@@ -252,6 +252,8 @@ pub enum Op {
         /// The listening socket.
         slot: Slot,
     },
+    /// Takes the runtime's last packet: whoever closes the socket from here on has executed the program.
+    Farewell,
     /// Loads the seccomp filter.
     Seccomp,
     /// setrlimit(2).

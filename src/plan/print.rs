@@ -221,6 +221,7 @@ impl Op {
             Self::FindProgram => f.write_str("find the program"),
             Self::Ready => f.write_str("report ready"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),
+            Self::Farewell => f.write_str("take leave of the runtime"),
             Self::Seccomp => f.write_str("load the seccomp filter"),
             Self::Rlimit(limit) => write!(f, "set {} to {}:{}", limit.name, limit.soft, limit.hard),
             Self::DefaultSignals => f.write_str("restore default signals"),

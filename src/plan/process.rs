@@ -155,6 +155,8 @@ pub(super) fn last_steps(
     // Before a filter that may not allow even this.
     out.step("", Op::DefaultSignals);
     rlimits(&process.rlimits, out)?;
+    // As late as the filter lets us.
+    out.step("", Op::Farewell);
     if filter == Filter::BeforeCaps {
         out.step("linux.seccomp", Op::Seccomp);
     }

@@ -110,6 +110,9 @@ pub enum Error {
         /// Whether the kernel's OOM killer struck in the container's cgroup.
         oom: bool,
     },
+    /// Init ended after it was let go, and before the program.
+    #[error("init died before it executed the program")]
+    NeverExecuted,
     /// The conversation with init.
     #[error("init said something unexpected")]
     Protocol,
@@ -186,6 +189,7 @@ impl Error {
             }
             Self::StillUnsealed => "remove the variable from the environment".to_owned(),
             Self::Died { oom: true, .. } => "raise linux.resources.memory.limit".to_owned(),
+            Self::NeverExecuted => "was it killed, by somebody or for lack of memory?".to_owned(),
             Self::Cgroup(err) => err.hint().unwrap_or_default(),
             _ => String::new(),
         }

@@ -10,7 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::terminal::Terminal;
 use super::{Error, NotifySocket};
 use crate::sys::clone::{Exit, pidfd_send_signal, reap_any};
-use crate::sys::{Context, Errno, closing, cred};
+use crate::sys::{Context, Errno, closing, cred, signal};
 
 /// Signals, taken over before the program is made, so that none is lost in between.
 pub struct Foreground {
@@ -21,7 +21,7 @@ impl Foreground {
     /// Blocks all signals for this process; a program that init executes gets none blocked.
     pub fn new(subreaper: bool) -> Result<Self, Error> {
         let all = SigSet::all();
-        all.thread_set_mask().during("sigprocmask", "all signals")?;
+        signal::set_mask(&all).during("sigprocmask", "all signals")?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&all, flags).during("signalfd", "all signals")?;
         if subreaper {
@@ -79,7 +79,7 @@ impl Foreground {
         while let Some(info) = self.signals.read_signal().during("read", "signalfd")? {
             let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
             match signal {
-                libc::SIGCHLD => ended = ended.or(reap(pid)),
+                libc::SIGCHLD => ended = ended.or(reap(pid)?),
                 libc::SIGWINCH if let Some(terminal) = terminal => terminal.resize(),
                 // The kernel's own remarks about our terminal and sockets are not meant for the program.
                 libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
@@ -92,7 +92,10 @@ impl Foreground {
 }
 
 /// Reaps everything that has ended; returns how `pid` did, if it is among it.
-fn reap(pid: i32) -> Option<Exit> {
-    std::iter::from_fn(reap_any)
-        .fold(None, |ended, (dead, exit)| if dead == pid { Some(exit) } else { ended })
+fn reap(pid: i32) -> Result<Option<Exit>, Error> {
+    let mut ended = None;
+    while let Some((dead, exit)) = reap_any().during("waitpid", "any child")? {
+        ended = ended.or((dead == pid).then_some(exit));
+    }
+    Ok(ended)
 }

@@ -173,7 +173,8 @@ fn attend(
             match nix::unistd::write(pipe, left) {
                 Ok(length) if length < left.len() => left = &left[length..],
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
-                _ => feed = None,
+                Ok(_) | Err(Errno::EPIPE) => feed = None,
+                Err(errno) => return Err(errno),
             }
         }
         if speaks {

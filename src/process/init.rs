@@ -139,9 +139,10 @@ impl<'p> Init<'p> {
             }
             Op::Ready => {
                 sync::send(self.socket.as_fd(), Kind::Ready)?;
-                sync::expect(self.socket.as_fd(), Kind::Commit)
+                sync::look_for(self.socket.as_fd(), Kind::Commit)
             }
             Op::AwaitStart { slot } => self.await_start(*slot),
+            Op::Farewell => sync::receive(self.socket.as_fd()).map(drop),
             Op::RunHooks { kind, caps, .. } => self.run_hooks(kind, *caps, why),
             Op::Fork { flags } => self.fork(*flags),
             Op::Console(console) => self.console(console),
@@ -234,7 +235,7 @@ impl<'p> Init<'p> {
     fn await_start(&mut self, slot: usize) -> Result<(), Errno> {
         loop {
             let connection = socket::accept(self.slot(slot)?)?;
-            if sync::expect(connection.as_fd(), Kind::Start).is_ok() {
+            if sync::look_for(connection.as_fd(), Kind::Start).is_ok() {
                 self.socket = connection;
                 drop(self.take(slot)?);
                 return Ok(());

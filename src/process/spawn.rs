@@ -306,12 +306,19 @@ impl Spawned {
         Ok(())
     }
 
+    /// What was committed is not wanted after all: dropped, it is killed again.
+    pub fn take_back(&mut self) {
+        self.committed = false;
+    }
+
     /// Waits until the program was executed, which closes init's end of the conversation.
-    pub fn await_exec(&self, child: &ChildPlan) -> Result<(), Error> {
-        match await_exec(self.socket.as_fd())? {
-            None => Ok(()),
-            Some(packet) => Err(failure(child, &packet)),
-        }
+    pub fn await_exec(&mut self, child: &ChildPlan) -> Result<(), Error> {
+        let executed = match await_exec(self.socket.as_fd()) {
+            Ok(None) => Ok(()),
+            Ok(Some(packet)) => Err(failure(child, &packet)),
+            Err(err) => Err(err),
+        };
+        executed.inspect_err(|_| self.take_back())
     }
 
     /// Waits for the process to end.
@@ -332,9 +339,10 @@ impl Drop for Spawned {
 
 /// Waits until the program behind `socket` was executed; a packet says why it could not be.
 pub(super) fn await_exec(socket: BorrowedFd) -> Result<Option<Packet>, Error> {
-    match sync::receive(socket).during("recvmsg", "init")? {
-        Some(packet) if packet.kind != Kind::Fail => Err(Error::Protocol),
-        end => Ok(end),
+    match sync::await_exec(socket) {
+        Err(Errno::ECONNRESET) => Err(Error::NeverExecuted),
+        Ok(Some(packet)) if packet.kind != Kind::Fail => Err(Error::Protocol),
+        said => Ok(said.during("recvmsg", "init")?),
     }
 }
 

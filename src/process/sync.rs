@@ -16,6 +16,10 @@
 //!    ◄─────────── end of file ──────   after Commit or Start: the program was executed
 //! ```
 //!
+//! Death closes the socket just as execve does. But a socket that closes with something unread resets the connection
+//! (unix(7)). So init only looks at the runtime's last packet, Commit or Start, and takes it right before execve: if it
+//! dies in between, that is no end of file to the runtime, but ECONNRESET.
+//!
 //! End of file towards init before Commit means that the runtime died: init ends too, so that no container outlives
 //! its record. A packet is 12 bytes (kind, zero, step as u16, number as i32, detail as i32, native byte order) and perhaps a text.
 
@@ -162,6 +166,25 @@ pub fn receive(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
     Ok(Some(Packet { kind, step, number, detail, text, fd }))
 }
 
+/// Waits until init has executed the program (`None`), says why it could not, or has died before (ECONNRESET).
+pub fn await_exec(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
+    match receive(socket) {
+        // The kernel tells this first, and what init said before it ended afterwards.
+        Err(Errno::ECONNRESET) => receive(socket)?.map_or(Err(Errno::ECONNRESET), |packet| Ok(Some(packet))),
+        said => said,
+    }
+}
+
+/// Waits for exactly this packet like [`expect`], which will find it again.
+pub fn look_for(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
+    let mut packet = [0; HEADER];
+    match socket::look_at(socket, &mut packet)? {
+        0 => Err(Errno::EPIPE),
+        length if length == HEADER && packet[0] == kind as u8 => Ok(()),
+        _ => Err(Errno::EPROTO),
+    }
+}
+
 /// Waits for exactly this packet; anything else, or end of file, means that we are not wanted any more.
 pub fn expect(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
     match receive(socket)? {
@@ -197,6 +220,26 @@ mod tests {
         assert_eq!((packet.kind, packet.step, packet.number), (Kind::Fail, 7, libc::EACCES));
         assert_eq!(packet.text.as_bytes().len(), MAX_TEXT);
         assert!(packet.text.as_bytes().ends_with(b"xthe end"));
+    }
+
+    /// The runtime's end of a connection on which init has seen Start.
+    fn started(init: impl FnOnce(BorrowedFd)) -> OwnedFd {
+        let (ours, theirs) = socket::pair().unwrap();
+        send(ours.as_fd(), Kind::Start).unwrap();
+        look_for(theirs.as_fd(), Kind::Start).unwrap();
+        init(theirs.as_fd());
+        ours
+    }
+
+    #[test]
+    fn death_is_no_execution() {
+        let executed = started(|init| expect(init, Kind::Start).unwrap());
+        assert!(await_exec(executed.as_fd()).unwrap().is_none());
+        let died = started(|_| ());
+        assert_eq!(await_exec(died.as_fd()).err(), Some(Errno::ECONNRESET));
+        let failed = started(|init| send_failure(init, 1, Errno::ENOENT, 0, &Text::default()).unwrap());
+        assert_eq!(await_exec(failed.as_fd()).unwrap().unwrap().kind, Kind::Fail);
+        assert!(look_for(failed.as_fd(), Kind::Go).is_err());
     }
 
     #[test]

@@ -122,7 +122,13 @@ impl Store {
             _ => Err(err),
         });
         match made {
-            Ok(()) => Container::lock(id, path, self.open(id)?),
+            Ok(()) => {
+                let opened = self.open(id).and_then(|dir| Container::lock(id, path.clone(), dir));
+                opened.inspect_err(|_| {
+                    // Ours, and empty. Whoever came between has not got further than we have.
+                    let _ = std::fs::remove_dir(&path);
+                })
+            }
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(id.to_owned())),
             Err(source) => Err(Error::Folder { call: "mkdir", path, source }),
         }

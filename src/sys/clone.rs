@@ -116,19 +116,20 @@ pub fn wait_pidfd(pidfd: BorrowedFd) -> Result<Exit, Errno> {
 }
 
 /// Reaps any one child that has ended already, without waiting; `None` when there is none.
-pub fn reap_any() -> Option<(i32, Exit)> {
+pub fn reap_any() -> Result<Option<(i32, Exit)>, Errno> {
     let mut status = 0;
-    // SAFETY: status is writable memory of the right type.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
-    if pid <= 0 {
-        return None;
+    loop {
+        // SAFETY: status is writable memory of the right type.
+        match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) }) {
+            Err(Errno::EINTR) => {}
+            Ok(0) | Err(Errno::ECHILD) => return Ok(None),
+            Ok(pid) if libc::WIFSIGNALED(status) => {
+                return Ok(Some((pid, Exit::Signal(libc::WTERMSIG(status)))));
+            }
+            Ok(pid) => return Ok(Some((pid, Exit::Code(libc::WEXITSTATUS(status))))),
+            Err(errno) => return Err(errno),
+        }
     }
-    let exit = if libc::WIFSIGNALED(status) {
-        Exit::Signal(libc::WTERMSIG(status))
-    } else {
-        Exit::Code(libc::WEXITSTATUS(status))
-    };
-    Some((pid, exit))
 }
 
 /// _exit(2): ends this process without running any of our own clean-up, as a cloned child must.

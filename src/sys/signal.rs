@@ -1,6 +1,6 @@
 //! Signal dispositions and masks.
 
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 
 use super::Errno;
 
@@ -12,5 +12,11 @@ pub fn reset() -> Result<(), Errno> {
         // SAFETY: SIG_DFL runs no code of ours.
         unsafe { signal(number, SigHandler::SigDfl)? };
     }
-    SigSet::empty().thread_set_mask()
+    set_mask(&SigSet::empty())
+}
+
+/// sigprocmask(2) with SIG_SETMASK, for a process of one thread.
+pub fn set_mask(mask: &SigSet) -> Result<(), Errno> {
+    // Not nix's thread_set_mask: it takes what pthread_sigmask(3) returns, an errno, for success.
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None)
 }

@@ -3,7 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, accept4, send, socketpair};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, accept4, recv, send, socketpair};
 
 use super::Errno;
 
@@ -58,6 +58,16 @@ pub fn send_with_fd(socket: BorrowedFd, packet: &[u8], fd: BorrowedFd) -> Result
     let sent =
         Errno::result(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) })?;
     usize::try_from(sent).map_err(|_| Errno::EINVAL)
+}
+
+/// Receives the beginning of one packet, which stays to be received again (MSG_PEEK); returns as [`receive`].
+pub fn look_at(socket: BorrowedFd, packet: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match recv(socket.as_raw_fd(), packet, MsgFlags::MSG_PEEK) {
+            Err(Errno::EINTR) => {}
+            seen => return seen,
+        }
+    }
 }
 
 /// Receives one packet and at most one descriptor; a length of 0 means that the other side is gone.
