@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-vm check audit docs size conformance engines bench install deb clean
+.PHONY: help setup build run test test-vm check audit docs size conformance sweep engines bench install deb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -43,6 +43,9 @@ conformance: build ## the specification's cases on hull, runc and crun
 
 engines: deb ## containerd, Docker, Podman, Buildah and CRI on hull, in machines of their own
 	@scripts/engines
+
+sweep: build ## every system call of every verb made to fail, and its process killed there
+	HULL=$(abspath $(TARGET))/hull HULL_PROBE=$(abspath $(TARGET))/probe cargo test --locked --test faults -- --all
 
 bench: build ## side by side with the machine's crun and runc
 	@benches/compare

@@ -30,6 +30,7 @@ pub use self::{
     event::{Fifo, await_exit, readable},
     guest::probe,
     host::{ROOT_ALL, host_namespace},
+    leaks::cgroups,
     needs::*,
     runtime::{Finished, Invocation, Running, Runtime},
 };
