@@ -43,6 +43,11 @@ fn handler() -> String {
         .to_owned()
 }
 
+/// Whether the plugin is configured for cgroups of systemd, as tests/engines/furnish does where there is one.
+fn systemd() -> bool {
+    std::path::Path::new("/run/systemd/system").is_dir()
+}
+
 /// A pod, removed at the end with its containers.
 struct Pod {
     id: String,
@@ -58,9 +63,10 @@ impl Pod {
         until("ctr plugins list | awk '$2 == \"cri\" { print $4 }'", "ok");
         // A kubelet names only pods that have a name of their own.
         let hostname = if linux.contains("NODE") { String::new() } else { format!("hostname: '{name}'") };
+        let parent = if systemd() { format!("kubepods-{name}.slice") } else { format!("/kubepods/{name}") };
         let config = format!(
             "metadata {{ name: '{name}' uid: '{name}' namespace: 'tests' }} log_directory: '/tmp/{name}' \
-             {hostname} linux {{ cgroup_parent: '/kubepods/{name}' {linux} }} {more}"
+             {hostname} linux {{ cgroup_parent: '{parent}' {linux} }} {more}"
         );
         let answer =
             call("RunPodSandbox", &format!("config {{ {config} }} runtime_handler: '{}'", handler()))
@@ -92,6 +98,9 @@ impl Drop for Pod {
         let id = format!("pod_sandbox_id: '{}'", self.id);
         let _ = call("StopPodSandbox", &id).and_then(|_| call("RemovePodSandbox", &id));
         // The kubelet's part: the parent is its own.
+        if systemd() {
+            sh!("systemctl stop kubepods-{}.slice", self.name);
+        }
         sh!("find /sys/fs/cgroup -depth -path '*/kubepods/{}' -exec rmdir {{}} \\;", self.name);
     }
 }

@@ -20,16 +20,35 @@ fn found() -> BTreeSet<String> {
     processes().into_iter().chain(mounts()).chain(cgroups()).chain(states()).collect()
 }
 
-/// All but the machine's first process, its furniture and this program.
+/// All but this program with its ancestors, and the services of the machine where it has a systemd.
 fn processes() -> Vec<String> {
     let pids =
         fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let strangers = pids.filter(|pid: &u32| *pid != 1 && *pid != std::process::id());
+    let own = ancestry(std::process::id());
+    let services = cgroup_of(std::process::id());
+    let strangers = pids.filter(|pid: &u32| {
+        let cgroup = cgroup_of(*pid);
+        let serves = *pid == 1 || (cgroup.ends_with(".service\n") && cgroup != services);
+        !own.contains(pid) && !serves
+    });
     let line =
         |pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " ");
     // Podman keeps one that holds a user's namespaces, for all containers of that user to come.
     let told = strangers.map(line).filter(|line| !line.is_empty() && !line.starts_with("catatonit -P"));
     told.map(|line| format!("process {line}")).collect()
+}
+
+fn ancestry(pid: u32) -> Vec<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+    let above = parent.filter(|parent| *parent > 0).map(ancestry).unwrap_or_default();
+    [vec![pid], above].concat()
+}
+
+/// In the last hierarchy of the list, which is cgroup2.
+fn cgroup_of(pid: u32) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    text.rsplit_once("0::").map(|(_, path)| path.to_owned()).unwrap_or_default()
 }
 
 /// Root filesystems and namespaces that are still mounted.
@@ -43,12 +62,19 @@ fn mounts() -> Vec<String> {
     targets.filter(of_containers).map(|target| format!("mount {target}")).collect()
 }
 
-/// An engine's own cgroup may stay for its next container; what lies in it may not. Podman's holds its monitors.
+/// Cgroups that bear the id of a container; an engine's own may stay for its next one.
 fn cgroups() -> Vec<String> {
-    let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
-    let roots = hierarchies.filter(|path| path.join("cgroup.procs").is_file());
-    let engines = roots.flat_map(|root| below(&root)).filter(|engine| !engine.ends_with("libpod_parent"));
-    engines.flat_map(|engine| below(&engine)).map(|left| format!("cgroup {}", left.display())).collect()
+    let hexadecimal = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut places = below(Path::new("/sys/fs/cgroup"));
+    let mut found = Vec::new();
+    while let Some(place) = places.pop() {
+        places.extend(below(&place));
+        let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.split(['-', '.']).any(hexadecimal) || name.starts_with("ctr-") {
+            found.push(format!("cgroup {}", place.display()));
+        }
+    }
+    found
 }
 
 /// The state that a runtime keeps for each container.

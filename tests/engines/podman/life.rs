@@ -117,7 +117,8 @@ fn checkpoint_and_restore() {
     sh!("podman container restore {count}").ok();
     until(&format!("podman exec {count} sh -c 'test $(cat /n) -gt 5 && echo yes'"), "yes");
     sh!("podman container checkpoint --export /tmp/kept.tar {count} && podman rm {count} && podman container restore --import /tmp/kept.tar").ok();
-    sh!("podman rm --force --all --time 1").ok();
+    // The same container again, by name and id.
+    until(&format!("podman exec {count} sh -c 'test $(cat /n) -gt 7 && echo yes'"), "yes");
 }
 
 /// Told apart by what the engine says and by what was called.
