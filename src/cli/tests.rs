@@ -337,3 +337,22 @@ fn restore_as_containerd_writes_it() {
     assert_eq!(restore.create.console_socket.as_deref(), Some(Path::new("/s")));
     assert_eq!(restore.lsm_profile.as_deref(), Some("apparmor:x"));
 }
+
+/// What engines of two Debian releases were seen to call, recorded by scripts/engines.
+#[test]
+fn every_call_of_an_engine_is_understood() {
+    let mut calls = 0;
+    for release in ["bookworm", "trixie"] {
+        let dir = format!("tests/fixtures/engines/{release}");
+        for file in std::fs::read_dir(dir).unwrap() {
+            let path = file.unwrap().path();
+            for call in std::fs::read_to_string(&path).unwrap().lines() {
+                if let Err(stop) = parsed(call) {
+                    assert_eq!(stop.code, 0, "{}: {call}: {}", path.display(), stop.text);
+                }
+                calls += 1;
+            }
+        }
+    }
+    assert!(calls > 100, "only {calls} calls");
+}

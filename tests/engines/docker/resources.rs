@@ -94,8 +94,10 @@ fn an_update_that_cannot_be() {
 
 #[test]
 fn a_cgroup_parent() {
-    let web = Detached::waiting("--cgroup-parent /elsewhere");
+    let systemd = std::path::Path::new("/run/systemd/system").is_dir();
+    let (parent, child) = if systemd { ("elsewhere.slice", "docker-") } else { ("/elsewhere", "") };
+    let web = Detached::waiting(&format!("--cgroup-parent {parent}"));
     let pid = web.inspect("{{.State.Pid}}");
     let paths = sh!("cat /proc/{pid}/cgroup").ok().stdout;
-    assert!(paths.contains(&format!("/elsewhere/{web}")), "{paths}");
+    assert!(paths.contains(&format!("{}/{child}{web}", parent.trim_start_matches('/'))), "{paths}");
 }
