@@ -22,7 +22,9 @@ pub fn of(id: &str, cgroup: &str, bundle: &Path, root: &Path, pid: Option<i32>) 
     if pid.is_some_and(alive) {
         found.push(format!("process {}", pid.unwrap_or(0)));
     }
-    let unit = cgroup.rsplit('/').next().filter(|name| name.ends_with(".scope"));
+    // Without systemd there are no units, and nobody to ask.
+    let systemd = Path::new("/run/systemd/system").exists();
+    let unit = cgroup.rsplit('/').next().filter(|name| systemd && name.ends_with(".scope"));
     if let Some(state) =
         unit.map(|unit| unit_property(unit, "LoadState")).filter(|state| state != "not-found")
     {
