@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,10 @@ use crate::checkpoint::{Criu, Options, Task, mount_points};
 use crate::cli::{Checkpoint, Images};
 use crate::error::Cause;
 use crate::log::Log;
+use crate::plan::IdMaps;
+use crate::process;
 use crate::state::{Container, Status, Store};
+use crate::sys::{Context, mount};
 
 /// As runc does, removes the container unless it is to run on: what is left of it is in the files.
 pub(super) fn checkpoint(store: &Store, request: &Checkpoint, log: &Log) -> Result<(), Cause> {
@@ -71,7 +74,7 @@ pub(super) struct Folders {
 
 /// Both, open for CRIU to find behind our descriptors.
 pub(super) struct Opened {
-    images: File,
+    images: OwnedFd,
     work: Option<File>,
 }
 
@@ -91,11 +94,23 @@ impl Folders {
     /// Opens them: in the mount namespace that CRIU works in, for it mounts things there.
     pub fn open(&self) -> Result<Opened, Cause> {
         let open = |path: &PathBuf| File::open(path).map_err(Cause::io(path.display().to_string()));
-        Ok(Opened { images: open(&self.images)?, work: self.work.as_ref().map(open).transpose()? })
+        Ok(Opened { images: open(&self.images)?.into(), work: self.work.as_ref().map(open).transpose()? })
     }
 }
 
 impl Opened {
+    /// Shows the checkpoint as if root of the container's user namespace owned it: as that user CRIU reads on. Logs are
+    /// written as before. Where the filesystem knows no idmapped mounts, the checkpoint is left as it is.
+    pub fn show_to_root_of(&mut self, maps: &IdMaps) -> Result<(), Cause> {
+        let user_ns = process::mapped_user_ns(maps)?;
+        let tree = mount::clone_tree(self.images.as_fd(), c"", false).during("open_tree", "--image-path")?;
+        if mount::set_idmap(tree.as_fd(), false, user_ns.as_fd()).is_ok() {
+            let plain = std::mem::replace(&mut self.images, tree);
+            self.work.get_or_insert(plain.into());
+        }
+        Ok(())
+    }
+
     /// Tells CRIU.
     pub fn tell(&self, options: &mut Options) {
         options.images = self.images.as_raw_fd();

@@ -51,7 +51,9 @@ pub(super) fn restore(store: &Store, request: &Restore, driver: Driver, log: &Lo
     in_private_mounts(|| prepare_mount_points(&compiled.plan))?;
     let (opened, criu) = in_private_mounts(|| {
         mount_root(&compiled.plan, &options.root)?;
-        Ok::<_, Cause>((folders.open()?, Criu::spawn()?))
+        let mut opened = folders.open()?;
+        compiled.plan.parent.id_maps.iter().try_for_each(|maps| opened.show_to_root_of(maps))?;
+        Ok::<_, Cause>((opened, Criu::spawn()?))
     })?;
     // Later than CRIU, which would inherit that all signals are blocked.
     let foreground = if request.detach { None } else { Some(Foreground::new(!request.no_subreaper)?) };

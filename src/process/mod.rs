@@ -23,6 +23,7 @@ mod terminal;
 
 pub use error::Error;
 pub use foreground::Foreground;
+pub use idmaps::namespace as mapped_user_ns;
 pub use notify_socket::NotifySocket;
 pub use slots::Sockets;
 pub use spawn::{ExecLaunch, Launch, Moment, Spawned, create, exec, run_hooks};

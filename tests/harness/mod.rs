@@ -17,6 +17,7 @@ mod guest;
 mod host;
 mod leaks;
 mod needs;
+mod network;
 mod runtime;
 
 #[allow(unused_imports, reason = "each test binary uses its own part of the harness")]
@@ -32,5 +33,6 @@ pub use self::{
     host::{ROOT_ALL, host_namespace},
     leaks::cgroups,
     needs::*,
+    network::{in_private_network, ip, ip_in},
     runtime::{Finished, Invocation, Running, Runtime},
 };

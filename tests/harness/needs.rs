@@ -241,6 +241,12 @@ pub fn dirty_memory_tracking() -> Need {
     when(tracked, "needs a kernel that tracks dirty memory (CONFIG_MEM_SOFT_DIRTY)")
 }
 
+/// Memory that is fetched when it is needed (userfaultfd(2)).
+pub fn lazy_pages() -> Need {
+    let there = criu_says(&["check", "--feature", "uffd-noncoop"]);
+    when(there, "needs a kernel that fetches memory lazily (CONFIG_USERFAULTFD)")
+}
+
 /// `$HULL_CRIU`, else the one on the path.
 pub fn criu_program() -> PathBuf {
     let named = std::env::var_os("HULL_CRIU").filter(|path| !path.is_empty());

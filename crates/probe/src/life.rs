@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 
 use serde_json::{Value, json};
@@ -22,12 +23,32 @@ pub fn wait(ready: &str) -> i32 {
 /// Counts signals in its memory and tells the FIFO each new number, until SIGTERM comes; exits 7. Its streams are
 /// closed, so that nothing but the FIFO leads outside, and that only for as long as a number takes.
 pub fn tally(fifo: &str) -> i32 {
+    count(fifo, |text| Ok(text.to_owned()))
+}
+
+/// The same, with every number sent over a connection to itself.
+pub fn tally_by_tcp(fifo: &str) -> i32 {
+    let connection = TcpListener::bind("127.0.0.1:0").and_then(|listener| {
+        let near = TcpStream::connect(listener.local_addr()?)?;
+        Ok((near, listener.accept()?.0))
+    });
+    let Ok((mut near, mut far)) = connection else { return 1 };
+    count(fifo, |text| {
+        near.write_all(text.as_bytes())?;
+        let mut heard = vec![0; text.len()];
+        far.read_exact(&mut heard)?;
+        Ok(String::from_utf8_lossy(&heard).into_owned())
+    })
+}
+
+fn count(fifo: &str, mut relay: impl FnMut(&str) -> std::io::Result<String>) -> i32 {
     sys::block_signals();
     (0..3).for_each(sys::close);
     let mut count = 0;
     loop {
+        let number = relay(&format!("{count}\n"));
         let told = OpenOptions::new().write(true).open(fifo);
-        if told.and_then(|mut fifo| fifo.write_all(format!("{count}\n").as_bytes())).is_err() {
+        if number.and_then(|number| told?.write_all(number.as_bytes())).is_err() {
             return 1;
         }
         if sys::wait_for_signal() == libc::SIGTERM {
@@ -35,6 +56,29 @@ pub fn tally(fifo: &str) -> i32 {
         }
         count += 1;
     }
+}
+
+/// Holds an exclusive lock on a file (flock(2)) for as long as `act` takes.
+pub fn locked(path: &str, act: impl FnOnce() -> i32) -> i32 {
+    match OpenOptions::new().write(true).create(true).truncate(false).open(path).and_then(|file| {
+        file.lock()?;
+        Ok(file)
+    }) {
+        Ok(_lock) => act(),
+        Err(err) => crate::print(&errno::of_io(&err)),
+    }
+}
+
+/// Answers one connection with what it says, from the moment that the FIFO is told; exits 0 when that is over.
+pub fn echo_tcp(address: &str, fifo: &str) -> i32 {
+    (0..3).for_each(sys::close);
+    let served = TcpListener::bind(address).and_then(|listener| {
+        OpenOptions::new().write(true).open(fifo)?.write_all(b"listening\n")?;
+        let (mut connection, _) = listener.accept()?;
+        drop(listener);
+        std::io::copy(&mut connection.try_clone()?, &mut connection)
+    });
+    i32::from(served.is_err())
 }
 
 /// Blocks until somebody opens the FIFO for writing and closes it; exits 0.

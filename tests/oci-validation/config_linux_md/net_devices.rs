@@ -1,44 +1,11 @@
 //! Interfaces that move into the container (config-linux.md, "Network Devices"), in a private network namespace so
 //! that the host's stay where they are.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use crate::harness::*;
 use crate::needs;
 use crate::refused::{each_refused, refused};
-
-/// Runs a test on a thread with a network namespace of its own, which all its children share.
-fn in_private_network(test: fn()) {
-    let thread = std::thread::spawn(move || {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-        test();
-    });
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-/// `ip -json ...`; an empty answer is null.
-#[track_caller]
-fn ip(args: &str) -> Value {
-    output(Command::new("ip").arg("-json").args(args.split(' ')))
-}
-
-/// The same in the network namespace of a process.
-#[track_caller]
-fn ip_in(pid: i32, args: &str) -> Value {
-    let netns = format!("--net=/proc/{pid}/ns/net");
-    output(Command::new("nsenter").args([netns.as_str(), "ip", "-json"]).args(args.split(' ')))
-}
-
-#[track_caller]
-fn output(command: &mut Command) -> Value {
-    let done = command.output().unwrap();
-    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
-    serde_json::from_slice(&done.stdout).unwrap_or_default()
-}
 
 /// An interface, as one end of a veth pair.
 fn add(name: &str) {

@@ -1,10 +1,13 @@
 //! checkpoint and restore: what a program holds in memory, and the world around it, outlive it.
 
+mod memory;
+mod network;
+
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -302,6 +305,24 @@ fn a_supervisor_that_has_gone() {
     assert_eq!(tally.next(), 1);
 }
 
+/// One that calls `restore` is no hindrance either, whether the container knew one before or not.
+#[test]
+fn a_supervisor_of_the_restore() {
+    needs!(root, criu);
+    for before in ["", "/nowhere/notify"] {
+        let mut tally = Tally::new(Container::new());
+        let words = [&["create"], &tally.container.bundled(&[])[..], &[&tally.container.id]].concat();
+        tally.container.runtime.command(words).env("NOTIFY_SOCKET", before).run().ok();
+        tally.container.start().ok();
+        assert_eq!(tally.numbers.word(), "0\n");
+        tally.checkpoint(&[]).ok();
+        let path = tally.container.bundle.join("notify");
+        let _supervisor = UnixDatagram::bind(&path).unwrap();
+        restore(&tally.container, &["--detach"]).env("NOTIFY_SOCKET", &path).run().ok();
+        assert_eq!(tally.next(), 1, "created with {before:?}");
+    }
+}
+
 /// Limits hold again, in the cgroup that config.json names now.
 #[test]
 fn another_cgroup() {
@@ -420,4 +441,42 @@ fn without_criu() {
     container.delete(&["--force"]).ok();
     nowhere("restore", &container.bundled(&["--detach"])).refuses(&["install"]).exits(1);
     container.assert_clean();
+}
+
+/// `--file-locks`: what was locked is locked again; without the option it is no checkpoint.
+#[test]
+fn file_locks() {
+    needs!(root, criu);
+    let container = Container::new();
+    let numbers = Fifo::new(&container.bundle.rootfs().join("numbers"));
+    let container = container.args(&["/probe", "locked", "/lock", "tally", "/numbers"]);
+    let mut tally = Tally { container, numbers }.at_two();
+    tally.checkpoint(&[]).refuses(&["criu failed"]).exits(1);
+    tally.checkpoint(&["--file-locks"]).ok();
+    let file = File::open(tally.container.bundle.rootfs().join("lock")).unwrap();
+    file.try_lock().unwrap();
+    file.unlock().unwrap();
+    tally.restore(&["--detach", "--file-locks"]).ok();
+    assert_eq!(tally.next(), 3);
+    assert!(file.try_lock().is_err(), "nobody holds the lock");
+    tally.container.kill("TERM").ok();
+    tally.container.await_stop();
+    file.try_lock().unwrap();
+}
+
+/// A user namespace is part of the checkpoint: the mappings are there again, and with them the ids. That nobody but root
+/// may read the files is no hindrance.
+#[test]
+fn a_user_namespace() {
+    needs!(root, criu, user_ns);
+    let mut tally = Tally::new(Container::new().user_namespace()).at_two();
+    let look = |tally: &Tally| {
+        let world = tally.container.exec_world(&[]);
+        ["uid_map", "gid_map", "uid", "capabilities"].map(|part| world[part].clone())
+    };
+    let before = look(&tally);
+    tally.checkpoint(&[]).ok();
+    tally.restore(&["--detach"]).ok();
+    assert_eq!(tally.next(), 3);
+    assert_eq!(look(&tally), before);
 }
