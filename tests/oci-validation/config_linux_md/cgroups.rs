@@ -170,6 +170,18 @@ fn c3_frozen_cgroups() {
     container.verb("state", &[], &[]).refuses(&[]);
 }
 
+/// Nor is one that others live in.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn c3_populated_cgroups() {
+    needs!(root);
+    let first = Container::new().sleeping();
+    let second = Container::new().set("/linux/cgroupsPath", json!(first.cgroup));
+    second.create(&[]).refuses(&[]);
+    assert_eq!(first.pids(), [first.pid()]);
+    assert_eq!(first.status(), "running");
+}
+
 /// Without resources no limit is set.
 /// config-linux.md, "Cgroups Path"
 #[test]

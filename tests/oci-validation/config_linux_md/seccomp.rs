@@ -2,6 +2,7 @@
 
 use std::io::{IoSliceMut, Read};
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
@@ -168,7 +169,7 @@ fn e7_listener() {
             "syscalls": [{ "names": ["getcwd"], "action": "SCMP_ACT_NOTIFY" }]
         }),
     );
-    let container = container.args(&["/probe", "pause"]);
+    let container = container.args(&["/probe", "syscall", "getcwd"]);
     container.run(&["--detach"]).ok();
     assert!(readable(&listener, Duration::from_secs(20)), "nobody connected");
     let (mut connection, _) = listener.accept().unwrap();
@@ -179,14 +180,13 @@ fn e7_listener() {
         let mut parts = [IoSliceMut::new(&mut text)];
         recvmsg(&connection, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC).unwrap().bytes
     };
-    let fds: usize = ancillary
-        .drain()
-        .map(|message| match message {
-            RecvAncillaryMessage::ScmRights(fds) => fds.count(),
-            _ => 0,
-        })
-        .sum();
-    assert_eq!(fds, 1);
+    let fds = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    let fds: Vec<OwnedFd> = fds.flatten().collect();
+    assert_eq!(fds.len(), 1);
+    assert!(readable(&fds[0], Duration::from_secs(20)), "the program's call is not for the agent to answer");
     text.truncate(length);
     connection.read_to_end(&mut text).unwrap();
     let state: Value = serde_json::from_slice(&text).unwrap();

@@ -100,9 +100,9 @@ fn p14_io_priority() {
 #[test]
 fn p15_exec_cpu_affinity() {
     needs!(root);
-    let container = Container::new().set("/process/execCPUAffinity", json!({ "initial": "0", "final": "0" }));
+    let container = Container::new().set("/process/execCPUAffinity", json!({ "initial": "0", "final": "1" }));
     let container = container.sleeping();
-    assert_eq!(container.exec_world(&[])["cpus"], json!([0]));
+    assert_eq!(container.exec_world(&[])["cpus"], json!([1]));
     let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let allowed =

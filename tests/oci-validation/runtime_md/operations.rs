@@ -215,7 +215,7 @@ fn l9_kill_of_a_stopped_container() {
 fn l10_kill_all_reaches_children() {
     needs!(root);
     let (container, pids) = two_processes();
-    container.verb("kill", &["--all"], &["KILL"]).ok();
+    container.verb("kill", &["--all"], &["TERM"]).ok();
     assert_dead(&pids);
 }
 
