@@ -14,8 +14,10 @@ pub fn facts(wanted: Wanted) -> HostFacts {
     let capabilities = cred::capget().map(|sets| sets.permitted).unwrap_or_default();
     let is_admin = capabilities & caps::Capability::CAP_SYS_ADMIN.bitmask() != 0;
     let in_user_ns = in_user_ns();
+    let euid = nix::unistd::geteuid();
     HostFacts {
-        euid: nix::unistd::geteuid().as_raw(),
+        euid: euid.as_raw(),
+        rootless: !euid.is_root() || in_user_ns,
         egid: nix::unistd::getegid().as_raw(),
         in_user_ns,
         no_setgroups: in_user_ns && no_setgroups(),

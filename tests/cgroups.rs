@@ -24,17 +24,10 @@ use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use hull::cgroups::{Cgroup, Error, layout};
 use hull::plan::{self, CgroupPlan, HostFacts};
-
-/// A name that no other test, run or program has.
-fn unique() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("hull-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
+use view::{eventually, unique};
 
 fn facts() -> HostFacts {
     HostFacts { cgroups: layout::probe(), ..HostFacts::default() }
@@ -136,15 +129,6 @@ impl Drop for Guest {
     fn drop(&mut self) {
         self.0.kill().ok();
         self.0.wait().ok();
-    }
-}
-
-/// Waits for something that no event announces, at most a few seconds.
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
-        std::thread::yield_now();
     }
 }
 

@@ -17,20 +17,25 @@ impl Cgroup {
         let mut cgroup = Self::default();
         let Err(err) = cgroup.build(plan) else { return Ok(cgroup) };
         cgroup.dirs.iter().rev().for_each(|dir| remove_made(&dir.path, dir.made));
-        match err.errno() {
-            Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) if plan.dispensable => Ok(Self::default()),
-            _ => Err(err),
-        }
+        Err(err)
     }
 
     pub(super) fn build(&mut self, plan: &CgroupPlan) -> Result<(), Error> {
+        let mut made_of = Vec::with_capacity(plan.dirs.len());
         for planned in &plan.dirs {
             let CgroupDir { version, ref controllers, ref mount, ref path, .. } = *planned;
+            let made = match make(path, mount) {
+                Err(err) if planned.dispensable && err.is_denial() => continue,
+                made => {
+                    made.map_err(|err| err.of_limit(plan.writes.iter().find(|write| planned.takes(write))))?
+                }
+            };
             // What systemd has made for the unit is as new, and as much ours, as what we make.
-            let made = make(path, mount)?.max(self.unit.is_some().into());
+            let made = made.max(self.unit.is_some().into());
             self.dirs.push(Dir { version, controllers: controllers.clone(), path: path.clone(), made });
+            made_of.push(planned);
         }
-        for (dir, planned) in self.dirs.iter().zip(&plan.dirs) {
+        for (dir, planned) in self.dirs.iter().zip(made_of) {
             if dir.made == 0 {
                 dir.refuse_unless_idle(None)?;
             }

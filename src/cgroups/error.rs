@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::plan::Write;
 use crate::sys::{self, Errno, reason};
 use crate::systemd;
 
@@ -158,6 +159,19 @@ impl Error {
         }
     }
 
+    /// Whether it is a right that the caller lacks.
+    pub(super) fn is_denial(&self) -> bool {
+        matches!(self.errno(), Some(Errno::EACCES | Errno::EPERM | Errno::EROFS))
+    }
+
+    /// The same, by the property that asks for it, if one does.
+    pub(super) fn of_limit(self, write: Option<&Write>) -> Self {
+        match write {
+            Some(write) => Self::Limit { at: write.at.clone(), cause: Box::new(self) },
+            None => self,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -167,7 +181,8 @@ impl Error {
                 write_hint(file.file_name().and_then(|name| name.to_str()).unwrap_or_default(), *errno)?
             }
             Self::Make { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. } => {
-                "run as root, or have this part of the hierarchy delegated to you"
+                "run as root, or have this part of the hierarchy delegated to you; without linux.cgroupsPath and limits, \
+                 --rootless=true does without it"
             }
             Self::Remove { errno: Errno::EBUSY, .. } => "processes are still in it; see its cgroup.procs",
             Self::NotDelegated { controller, parent, errno, .. } => {

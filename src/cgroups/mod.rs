@@ -104,6 +104,12 @@ impl Cgroup {
         Record { dirs: self.dirs.clone(), unit: self.unit.clone() }
     }
 
+    /// Whether the container has none: its caller could make none.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.dirs.is_empty()
+    }
+
     /// A cgroup below this one in every hierarchy, or only in the one that has `controller`; it must exist when used.
     ///
     /// `path` is resolved by its text and cannot leave the container's cgroup.
@@ -180,8 +186,7 @@ impl Cgroup {
     }
 
     fn write(&self, write: &Write) -> Result<(), Error> {
-        let named = |cause| Error::Limit { at: write.at.clone(), cause: Box::new(cause) };
-        self.write_unnamed(write).map_err(named)
+        self.write_unnamed(write).map_err(|err| err.of_limit(Some(write)))
     }
 
     fn write_unnamed(&self, write: &Write) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! `kill`: sends a signal to a container.
 
+use super::ps::NO_CGROUP;
 use crate::cgroups::Cgroup;
 use crate::cli::Signal;
 use crate::error::Cause;
@@ -9,14 +10,15 @@ use crate::state::Store;
 pub fn kill(store: &Store, id: &str, signal: Signal, all: bool) -> Result<(), Cause> {
     let container = store.load(id)?;
     let cgroup = container.cgroup();
-    if all {
+    let (kills, private) = (signal.0 == libc::SIGKILL, container.record.private_pid_ns);
+    // Without a pid namespace of its own, the others survive the first process.
+    if !cgroup.is_absent() && (all || kills && !private) {
         return signal_all(&cgroup, signal);
+    }
+    if all && !(kills && private) {
+        return Err(NO_CGROUP);
     }
     let init = container.init()?.ok_or(NOT_RUNNING)?;
-    // Without a pid namespace of its own, the others survive the first process.
-    if signal.0 == libc::SIGKILL && !container.record.private_pid_ns {
-        return signal_all(&cgroup, signal);
-    }
     if !init.signal(signal.0)? {
         return Err(NOT_RUNNING);
     }

@@ -59,7 +59,8 @@ pub(super) fn compile(
     let systemd = driver.connect()?;
     let known = systemd.as_ref().map(Systemd::facts).transpose()?;
     let facts = host::facts(plan::Wanted::by(&spec, spec.process.as_ref()));
-    let plan = plan::compile(&spec, &request, &HostFacts { systemd: known, ..facts })?;
+    let rootless = driver.rootless().unwrap_or(facts.rootless);
+    let plan = plan::compile(&spec, &request, &HostFacts { systemd: known, rootless, ..facts })?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
     Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan, systemd })
 }

@@ -24,6 +24,8 @@ mod update;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 use crate::cli::{Global, Request, Rootless, Verb};
 use crate::error::{Cause, Error};
 use crate::host;
@@ -69,26 +71,37 @@ fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
 /// Who makes cgroups for new containers.
 #[derive(Debug, Clone, Copy)]
 enum Driver {
-    /// We do, through the kernel's files.
-    Cgroupfs,
+    /// We do, through the kernel's files. Whether the caller can do without them is found out unless it is said.
+    Cgroupfs { rootless: Option<bool> },
     /// systemd does, the machine's or the user's.
     Systemd { user: bool },
 }
 
 impl Driver {
     fn of(global: &Global) -> Self {
-        let user = match global.rootless {
-            Rootless::True => true,
-            Rootless::False => false,
-            // Root of a user namespace may be the root of a whole system there, or an engine's disguise of a user.
-            Rootless::Auto => !host::owns_first_process(),
+        let rootless = match global.rootless {
+            Rootless::True => Some(true),
+            Rootless::False => Some(false),
+            Rootless::Auto => None,
         };
-        if global.systemd_cgroup { Self::Systemd { user } } else { Self::Cgroupfs }
+        if global.systemd_cgroup {
+            // Root of a user namespace may be the root of a whole system there, or an engine's disguise of a user.
+            Self::Systemd { user: rootless.unwrap_or_else(|| !host::owns_first_process()) }
+        } else {
+            Self::Cgroupfs { rootless }
+        }
+    }
+
+    fn rootless(self) -> Option<bool> {
+        match self {
+            Self::Cgroupfs { rootless } => rootless,
+            Self::Systemd { .. } => None,
+        }
     }
 
     fn connect(self) -> Result<Option<Systemd>, systemd::Error> {
         match self {
-            Self::Cgroupfs => Ok(None),
+            Self::Cgroupfs { .. } => Ok(None),
             Self::Systemd { user } => Systemd::connect(user).map(Some),
         }
     }
@@ -99,17 +112,15 @@ fn store(global: &Global) -> Store {
     let runtime_dir = || std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
     match (&global.root, runtime_dir()) {
         (Some(root), _) => Store::at(root.clone()),
-        (None, Some(dir)) if is_rootless(global) => Store::of_user(Path::new(&dir)),
+        (None, Some(dir)) if owns_runtime_dir() => Store::of_user(Path::new(&dir)),
         _ => Store::at(PathBuf::from("/run/hull")),
     }
 }
 
-fn is_rootless(global: &Global) -> bool {
-    match global.rootless {
-        Rootless::True => true,
-        Rootless::False => false,
-        Rootless::Auto => !nix::unistd::geteuid().is_root() || host::in_user_ns(),
-    }
+/// Whether XDG_RUNTIME_DIR is the caller's to use: an ordinary user's, or that of one who is root in a user namespace
+/// only by name. The rules are runc's, as engines look where they are told that they will find it.
+fn owns_runtime_dir() -> bool {
+    !geteuid().is_root() || host::in_user_ns() && std::env::var_os("USER").is_none_or(|user| user != "root")
 }
 
 /// Writes to stdout; a reader that went away is an error like any other.

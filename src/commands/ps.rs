@@ -10,12 +10,19 @@ use crate::state::Store;
 
 /// Prints the pids, or those lines of ps(1) that belong to the container.
 pub fn ps(store: &Store, id: &str, format: ListFormat, options: &[String]) -> Result<(), Cause> {
-    let pids = store.load(id)?.cgroup().pids()?;
+    let cgroup = store.load(id)?.cgroup();
+    if cgroup.is_absent() {
+        return Err(NO_CGROUP);
+    }
+    let pids = cgroup.pids()?;
     match format {
         ListFormat::Json => print(&format!("{pids:?}\n")),
         ListFormat::Table => print(&lines_of(&pids, &host_table(options)?).ok_or(Cause::NoPidColumn)?),
     }
 }
+
+/// Why the processes of a container are not known.
+pub(super) const NO_CGROUP: Cause = Cause::Status("container has no cgroup to find its processes by");
 
 fn host_table(options: &[String]) -> Result<String, Cause> {
     let everything = ["-ef".to_owned()];

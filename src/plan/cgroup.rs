@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use caps::Capability;
 use serde::{Deserialize, Serialize};
 
 use super::devices::{self, DeviceList, DeviceRule};
@@ -22,8 +23,6 @@ pub struct CgroupPlan {
     /// Host user that the v2 cgroup is handed over to, when the container may manage it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<u32>,
-    /// Nothing in the document needs a cgroup, and the caller may lack the right to make one.
-    pub dispensable: bool,
     /// The scope that it is, where systemd manages cgroups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<UnitPlan>,
@@ -42,9 +41,19 @@ pub struct CgroupDir {
     pub path: PathBuf,
     /// Whether the hierarchy is this host's only one, so that its controllers are ours to hand down.
     pub whole: bool,
+    /// Whether the container can do without: the caller may lack the right to make it, and nothing asks for it.
+    pub dispensable: bool,
 }
 
 impl CgroupDir {
+    /// Whether a limit is written here.
+    #[must_use]
+    pub fn takes(&self, write: &Write) -> bool {
+        let controller = write.controller();
+        self.controllers.iter().any(|own| own == controller)
+            || controller == "cgroup" && self.version == Version::V2
+    }
+
     /// Whether systemd has a directory here for each of its units, whatever controllers they use.
     #[must_use]
     pub fn is_systemds(&self) -> bool {
@@ -55,14 +64,14 @@ impl CgroupDir {
 impl CgroupPlan {
     /// The directory in the v2 hierarchy.
     #[must_use]
-    pub fn v2_path(&self) -> Option<&Path> {
-        self.dirs.iter().find(|dir| dir.version == Version::V2).map(|dir| dir.path.as_path())
+    pub fn v2(&self) -> Option<&CgroupDir> {
+        self.dirs.iter().find(|dir| dir.version == Version::V2)
     }
 
     /// The directory in the v1 hierarchy of that number in [`CgroupLayout::v1`].
     #[must_use]
-    pub fn v1_path(&self, index: usize) -> Option<&Path> {
-        self.dirs.get(index).filter(|dir| dir.version == Version::V1).map(|dir| dir.path.as_path())
+    pub fn v1(&self, index: usize) -> Option<&CgroupDir> {
+        self.dirs.get(index).filter(|dir| dir.version == Version::V1)
     }
 }
 
@@ -108,11 +117,13 @@ pub fn compile(id: &str, spec: &Spec, facts: &HostFacts) -> Result<CgroupPlan, E
     let resources = linux.resources.as_ref().unwrap_or(&none);
     plan.writes = limits::writes(resources, layout, "linux.resources")?;
     plan.devices = policy(resources, facts, "linux.resources")?;
-    plan.owner = owner(spec).filter(|owner| layout.is_v2() && *owner != facts.euid);
-    plan.dispensable = is_rootless(facts)
-        && facts.systemd.is_none()
-        && path.is_empty()
-        && plan.writes.iter().all(|write| write.fresh);
+    plan.owner = owner(spec)
+        .filter(|owner| layout.is_v2() && *owner != facts.euid && facts.may(Capability::CAP_CHOWN));
+    if facts.rootless && facts.systemd.is_none() && path.is_empty() {
+        for dir in &mut plan.dirs {
+            dir.dispensable = !plan.writes.iter().any(|write| !write.fresh && dir.takes(write));
+        }
+    }
     if let Some(systemd) = &facts.systemd {
         plan.unit = Some(unit::compile(id, path, &spec.annotations, &plan, facts, systemd)?);
     }
@@ -158,17 +169,13 @@ pub fn update(resources: &Resources, facts: &HostFacts) -> Result<CgroupUpdate, 
     Ok(CgroupUpdate { writes, devices, properties, usage_below })
 }
 
-fn is_rootless(facts: &HostFacts) -> bool {
-    facts.euid != 0 || facts.in_user_ns
-}
-
 /// Devices are denied unless listed, also when the document lists none.
 fn policy(resources: &Resources, facts: &HostFacts, at: &str) -> Result<Option<DevicePolicy>, Error> {
     let rules = devices::rules(&resources.devices, at)?;
     let layout = &facts.cgroups;
     // Neither the v1 files nor the program load are open to a user namespace, whose devices are the kernel's affair:
     // it lets nobody make a device node there.
-    if is_rootless(facts) {
+    if facts.euid != 0 || facts.in_user_ns {
         return Ok(None);
     }
     if layout.offers("devices") {
@@ -202,6 +209,7 @@ fn dirs(id: &str, path: &str, facts: &HostFacts) -> Result<Vec<CgroupDir>, Error
                 None => locate(id, path, &hierarchy.own, whole)?,
             }),
             whole: whole && version == Version::V2,
+            dispensable: false,
         })
     };
     v1.chain(v2).map(dir).collect()
@@ -316,15 +324,19 @@ mod tests {
 
     #[test]
     fn only_a_rootless_container_without_wishes_can_do_without_a_cgroup() {
-        let user = HostFacts { euid: 1000, ..v2_facts("/") };
-        let dispensable = |linux: &str, facts: &HostFacts| {
-            compile_linux(&serde_json::from_str(linux).unwrap(), facts).unwrap().dispensable
+        let user = HostFacts { rootless: true, ..v2_facts("/") };
+        let dispensable = |linux: &str, facts: &HostFacts| -> Vec<bool> {
+            let plan = compile_linux(&serde_json::from_str(linux).unwrap(), facts).unwrap();
+            plan.dirs.iter().map(|dir| dir.dispensable).collect()
         };
-        assert!(dispensable("{}", &user));
-        assert!(!dispensable("{}", &v2_facts("/")));
-        assert!(!dispensable(r#"{"cgroupsPath": "/a"}"#, &user));
-        assert!(!dispensable(r#"{"resources": {"memory": {"limit": 4096}}}"#, &user));
-        assert!(dispensable(r#"{"resources": {"memory": {"limit": -1}}}"#, &user));
+        assert_eq!(dispensable("{}", &user), [true]);
+        assert_eq!(dispensable("{}", &v2_facts("/")), [false]);
+        assert_eq!(dispensable(r#"{"cgroupsPath": "/a"}"#, &user), [false]);
+        assert_eq!(dispensable(r#"{"resources": {"memory": {"limit": 4096}}}"#, &user), [false]);
+        assert_eq!(dispensable(r#"{"resources": {"memory": {"limit": -1}}}"#, &user), [true]);
+        let hybrid = HostFacts { rootless: true, ..hybrid_facts() };
+        let limited = r#"{"resources": {"memory": {"limit": 4096}}}"#;
+        assert_eq!(dispensable(limited, &hybrid), [false, true, true]);
     }
 
     #[test]
@@ -336,7 +348,8 @@ mod tests {
                 "linux": {{"namespaces": [{namespaces}],
                     "uidMappings": [{{"containerID": 5, "hostID": 1000, "size": 10}}]}}}}"#
             );
-            compile("web", &serde_json::from_str(&json).unwrap(), facts).unwrap().owner
+            let root = HostFacts { capabilities: u64::MAX, ..facts.clone() };
+            compile("web", &serde_json::from_str(&json).unwrap(), &root).unwrap().owner
         };
         let (cgroup, user) = (r#"{"type": "cgroup"}"#, r#"{"type": "cgroup"}, {"type": "user"}"#);
         assert_eq!(owner(cgroup, "rw", &v2_facts("/")), Some(7));

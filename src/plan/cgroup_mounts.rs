@@ -6,7 +6,7 @@ use super::mount::{Attach, Attrs, NewFs, Open, Param, Remount, Target, Tree};
 use super::mounts::{self, Context};
 use super::op::{Op, Slot};
 use super::options::Options;
-use super::{Builder, Error, Hierarchy, Text};
+use super::{Builder, CgroupDir, Error, Hierarchy, Text};
 use crate::spec::{Mount, Namespace, NamespaceKind};
 
 /// On v2 one filesystem, on v1 a tmpfs with a mount for each hierarchy.
@@ -31,14 +31,14 @@ pub(super) fn compile(
                 out,
             );
         }
-        if let Some((path, hierarchy)) = cx.cgroup.v2_path().zip(cx.facts.cgroups.v2.as_ref()) {
-            let slot = tree(cx, at, path, hierarchy, options.attrs, out)?;
+        if let Some((dir, hierarchy)) = cx.cgroup.v2().zip(cx.facts.cgroups.v2.as_ref()) {
+            let slot = tree(at, dir, hierarchy, options.attrs, out)?;
             let propagation = options.propagation;
             out.step(
                 at,
                 Op::Attach(Attach {
                     slot,
-                    source: path.display().to_string(),
+                    source: dir.path.display().to_string(),
                     target,
                     propagation,
                     must_be_proc: false,
@@ -84,9 +84,9 @@ fn all_of_v1(
         let place = mounts::target(at, Path::new(&format!("{base}/{name}")))?;
         if mounted_inside {
             out.step(at, Op::NewFs(v1_hierarchy(at, &hierarchy.controllers, place, options)?));
-        } else if let Some(path) = cx.cgroup.v1_path(index) {
-            let slot = tree(cx, at, path, hierarchy, options.attrs, out)?;
-            let source = path.display().to_string();
+        } else if let Some(dir) = cx.cgroup.v1(index) {
+            let slot = tree(at, dir, hierarchy, options.attrs, out)?;
+            let source = dir.path.display().to_string();
             out.step(
                 at,
                 Op::Attach(Attach {
@@ -146,9 +146,8 @@ fn v1_hierarchy(at: &str, controllers: &[String], target: Target, options: &Opti
 
 /// A cgroup of ours. One that may not be made leaves the process in the caller's, which is shown instead.
 fn tree(
-    cx: &Context,
     at: &str,
-    path: &Path,
+    dir: &CgroupDir,
     hierarchy: &Hierarchy,
     attrs: Attrs,
     out: &mut Builder,
@@ -157,6 +156,11 @@ fn tree(
         let path = hierarchy.mount.join(hierarchy.own.trim_start_matches('/'));
         Text::new(at, path.as_os_str().as_encoded_bytes())
     };
-    let otherwise = cx.cgroup.dispensable.then(callers).transpose()?;
-    Ok(out.open(Open::Tree(Tree { otherwise, attrs, propagation: libc::MS_PRIVATE, ..Tree::new(at, path)? })))
+    let otherwise = dir.dispensable.then(callers).transpose()?;
+    Ok(out.open(Open::Tree(Tree {
+        otherwise,
+        attrs,
+        propagation: libc::MS_PRIVATE,
+        ..Tree::new(at, &dir.path)?
+    })))
 }

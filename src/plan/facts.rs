@@ -32,6 +32,8 @@ impl Wanted {
 pub struct HostFacts {
     /// Effective user id of the caller.
     pub euid: u32,
+    /// Whether missing rights over cgroups are forgiven where nothing asks for one.
+    pub rootless: bool,
     /// Effective group id of the caller.
     pub egid: u32,
     /// Whether the caller runs inside a user namespace other than the host's first.

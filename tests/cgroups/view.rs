@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use hull::cgroups::layout;
 use hull::plan::CgroupLayout;
 
-use super::{eventually, unique};
 use crate::harness;
 
 /// Tells the inner run where it is, so that a view that failed to come about is no endless loop.
@@ -51,17 +52,25 @@ pub const NOTHING: View =
 impl View {
     /// Whether the test `name` is inside. If not, it has been run there and has passed, or was skipped.
     pub fn entered(&self, name: &str) -> bool {
+        self.entered_by(name, &["--exact", name])
+    }
+
+    /// The same for more tests than `name`: those that these arguments choose are run inside.
+    pub fn entered_by(&self, name: &str, chosen: &[&str]) -> bool {
         let layout = layout::probe();
         if (self.holds)(&layout) {
             return true;
         }
         assert!(std::env::var_os(INSIDE).is_none(), "the view is not what it should be: {layout:?}");
         if let Err(reason) = harness::root() {
-            harness::skip(&format!("cgroups::{name}"), &reason);
+            harness::skip(&format!("{}::{name}", env!("CARGO_CRATE_NAME")), &reason);
             return false;
         }
         let Some(unified) = layout.v2.filter(|v2| v2.mount.ends_with("unified")) else {
-            harness::skip(&format!("cgroups::{name}"), "needs a hybrid host, which can play the others");
+            harness::skip(
+                &format!("{}::{name}", env!("CARGO_CRATE_NAME")),
+                "needs a hybrid host, which can play the others",
+            );
             return false;
         };
         let place = unified.mount.join(unique());
@@ -73,14 +82,15 @@ impl View {
             .arg(&place)
             .args([&format!("{} || exit; exec \"$@\"", self.enter), "sh"])
             .arg(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture", "--test-threads=1"])
+            .args(chosen)
+            .args(["--nocapture", "--test-threads=1"])
             .env(INSIDE, "1")
             .output()
             .unwrap();
         remove_all(&place);
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success() && text.contains("1 passed"), "inside:\n{text}");
+        assert!(output.status.success() && !text.contains(" 0 passed"), "inside:\n{text}");
         false
     }
 }
@@ -91,4 +101,19 @@ fn remove_all(dir: &Path) {
         remove_all(&entry.path());
     }
     eventually("the view is empty", || fs::remove_dir(dir).is_ok());
+}
+
+/// A name that no other test, run or program has.
+pub fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("hull-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Waits for something that no event announces, at most a few seconds.
+pub fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
+        std::thread::yield_now();
+    }
 }

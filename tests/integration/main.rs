@@ -13,6 +13,9 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[allow(dead_code, reason = "these tests do not play every kind of host")]
+#[path = "../cgroups/view.rs"]
+mod view;
 
 mod apparmor;
 mod bad_bundles;

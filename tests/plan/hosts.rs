@@ -24,9 +24,14 @@ pub fn named(name: &str) -> HostFacts {
         "labelled" => HostFacts { cgroups: v2(), apparmor: true, selinux: true, ..root },
         "rdt" => HostFacts { cgroups: v2(), resctrl: Some("/sys/fs/resctrl".into()), ..root },
         // An ordinary user.
-        "rootless" => {
-            HostFacts { euid: 1000, egid: 1000, foreign_mounts: true, cgroups: v2(), ..HostFacts::default() }
-        }
+        "rootless" => HostFacts {
+            euid: 1000,
+            egid: 1000,
+            rootless: true,
+            foreign_mounts: true,
+            cgroups: v2(),
+            ..HostFacts::default()
+        },
         "systemd" => HostFacts { cgroups: v2(), systemd: systemd(false), ..root },
         "systemd-v1" => HostFacts { cgroups: v1(&["hugetlb"]), systemd: systemd(false), ..root },
         "systemd-user" => {
@@ -36,9 +41,9 @@ pub fn named(name: &str) -> HostFacts {
             HostFacts { euid: 1000, cgroups: v1(&[]), systemd: systemd(true), ..HostFacts::default() }
         }
         // As a rootless engine calls: root of a namespace that holds its user's ids.
-        "rootless-v1" => HostFacts { in_user_ns: true, cgroups: v1(&[]), ..root },
+        "rootless-v1" => HostFacts { in_user_ns: true, rootless: true, cgroups: v1(&[]), ..root },
         // Root of a user namespace, as in a container or below rootlesskit.
-        "nested" => HostFacts { in_user_ns: true, cgroups: v2(), ..root },
+        "nested" => HostFacts { in_user_ns: true, rootless: true, cgroups: v2(), ..root },
         name => panic!("no host is called {name}"),
     }
 }

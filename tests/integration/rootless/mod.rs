@@ -1,5 +1,7 @@
 //! Callers without privilege on the host: ordinary users, and those who are root in a user namespace alone.
 
+mod cgroups;
+mod container_in_a_container;
 mod ordinary_user;
 mod ranges;
 mod root_of_a_namespace;
@@ -9,6 +11,7 @@ use std::os::unix::fs::chown;
 use serde_json::json;
 
 use crate::harness::*;
+use crate::view::PURE_V2;
 
 /// An ordinary user of this host, and their group: no more than a number, which nobody else has.
 const USER: u32 = 61_234;
@@ -42,6 +45,14 @@ fn users_own() -> Container {
     container.runtime.launch_by(as_user());
     give_away(&container);
     container
+}
+
+/// All of it again where cgroup2 is all there is.
+#[test]
+fn on_cgroup_v2() {
+    crate::needs!(root, user_ns);
+    let name = "rootless::on_cgroup_v2";
+    PURE_V2.entered_by(name, &["rootless::", "--skip", name]);
 }
 
 /// The bundle and the runtime's state become the user's.
