@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Resources, Seccomp, null_is_default};
+use super::{Resources, Seccomp, null_is_default, object::objects};
+
+objects!(Linux, Namespace, IdMapping, TimeOffset, Device, NetDevice, IntelRdt, Personality, MemoryPolicy);
 
 /// `linux`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Linux {
     /// Namespaces to make or join.
     #[serde(deserialize_with = "null_is_default")]
@@ -58,6 +60,7 @@ pub struct Linux {
 
 /// One entry of `linux.namespaces`.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Namespace {
     /// Which kind.
     #[serde(rename = "type")]
@@ -83,7 +86,7 @@ pub enum NamespaceKind {
 
 /// One line of a uid_map or gid_map (user_namespaces(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct IdMapping {
     /// First id inside.
     #[serde(rename = "containerID")]
@@ -95,8 +98,16 @@ pub struct IdMapping {
     pub size: u32,
 }
 
+impl serde::Serialize for IdMapping {
+    fn serialize<S: serde::Serializer>(&self, format: S) -> Result<S::Ok, S::Error> {
+        // The derived function, which is not the trait's.
+        Self::serialize(self, format)
+    }
+}
+
 /// One clock of `linux.timeOffsets`.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct TimeOffset {
     /// Seconds.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -108,7 +119,7 @@ pub struct TimeOffset {
 
 /// One entry of `linux.devices`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Device {
     /// `c`, `u`, `b` or `p`.
     #[serde(rename = "type")]
@@ -129,6 +140,7 @@ pub struct Device {
 
 /// One value of `linux.netDevices`.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct NetDevice {
     /// Name inside; absent keeps the host's.
     pub name: Option<String>,
@@ -136,7 +148,7 @@ pub struct NetDevice {
 
 /// `linux.intelRdt`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct IntelRdt {
     /// Class of service; absent means the container id.
     #[serde(rename = "closID")]
@@ -155,6 +167,7 @@ pub struct IntelRdt {
 
 /// `linux.personality`.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Personality {
     /// Execution domain.
     pub domain: PersonalityDomain,
@@ -176,6 +189,7 @@ pub enum PersonalityDomain {
 
 /// `linux.memoryPolicy` (set_mempolicy(2)).
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct MemoryPolicy {
     /// Mode.
     pub mode: MemoryPolicyMode,

@@ -7,6 +7,7 @@
 //! Unknown properties are ignored and `null` means absent (config.md, "Extensibility").
 
 mod linux;
+mod object;
 mod pointer;
 mod process;
 mod resources;
@@ -24,15 +25,19 @@ pub use resources::*;
 pub use seccomp::*;
 pub use words::words;
 
+use object::objects;
+
 /// The newest runtime-spec this build implements, reported by `--version`, `spec` and `features`.
 pub const OCI_VERSION: &str = "1.3.0";
 
 /// The oldest runtime-spec whose documents are accepted.
 pub const OCI_VERSION_MIN: &str = "1.0.0";
 
+objects!(Spec, Root, Mount, Hooks, Hook);
+
 /// A whole config.json (config.md).
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Spec {
     /// SemVer of the specification the bundle was written for.
     pub oci_version: String,
@@ -60,6 +65,7 @@ pub struct Spec {
 
 /// `root`: where the root filesystem lies.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Root {
     /// Absolute, or relative to the bundle.
     pub path: PathBuf,
@@ -70,7 +76,7 @@ pub struct Root {
 
 /// One entry of `mounts`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Mount {
     /// Where inside the container; relative means relative to `/`.
     pub destination: PathBuf,
@@ -92,7 +98,7 @@ pub struct Mount {
 
 /// `hooks` (config.md, "POSIX-platform Hooks").
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Hooks {
     /// Deprecated twin of `createRuntime`, run before it.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -116,6 +122,7 @@ pub struct Hooks {
 
 /// One hook.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Hook {
     /// Absolute path of the program.
     pub path: PathBuf,

@@ -12,6 +12,8 @@ pub(super) fn pointer(text: &[u8], fault: &serde_json::Error) -> String {
 
 /// The path of the value that ends with `read`, or is open there; `.` is the whole document.
 fn path_at(read: &[u8]) -> String {
+    // A list of which nothing was read stands for itself, and not for its first element.
+    let read = read.strip_suffix(b"[").unwrap_or(read);
     let mut path = String::new();
     for step in steps(read) {
         match step {
@@ -82,7 +84,7 @@ mod tests {
     fn each_level_is_named() {
         let text = br#"{"a": [1, {"b\"": {}, "c": "}]"}]}"#;
         let at = |end| path_at(text.split_at(end).0);
-        assert_eq!([0, 3, 7, 9].map(at), [".", "a", "a[0]", "a[1]"]);
+        assert_eq!([0, 3, 7, 8, 9].map(at), [".", "a", "a", "a[0]", "a[1]"]);
         assert_eq!([19, 30].map(at), ["a[1].b\\\"", "a[1].c"]);
         assert_eq!([32, 33, 34].map(at), ["a[1]", "a", "."], "what has ended");
     }
@@ -95,7 +97,8 @@ mod tests {
         };
         let document = |rest: &str| fault(&format!("{{\"ociVersion\": \"1.0.0\",\n{rest}}}"));
         assert_eq!(fault("{}"), ".");
-        assert_eq!(fault("[\"\u{e4}\", 1]"), "[1]");
+        assert_eq!(fault("[\"\u{e4}\", 1]"), ".");
+        assert_eq!(document("\"process\": {\"user\": [0, 0]}"), "process.user");
         assert_eq!(fault("{\"hostname\": nul}"), "hostname");
         assert_eq!(document("\"root\": {}"), "root");
         assert_eq!(document("\"root\": {\"path\": {}}"), "root.path");

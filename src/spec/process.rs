@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::null_is_default;
+use super::{null_is_default, object::objects};
+
+objects!(Process, ConsoleSize, User, Capabilities, Rlimit, Scheduler, IoPriority, ExecCpuAffinity);
 
 /// `process`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Process {
     /// Whether stdio is a pseudoterminal.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -52,6 +54,7 @@ pub struct Process {
 
 /// `process.consoleSize`, in characters.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(remote = "Self")]
 pub struct ConsoleSize {
     /// Rows.
     pub height: u16,
@@ -61,7 +64,7 @@ pub struct ConsoleSize {
 
 /// `process.user`, as seen inside the container.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct User {
     /// User id.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -78,6 +81,7 @@ pub struct User {
 
 /// `process.capabilities`: names such as `CAP_CHOWN`. Unknown names are data here and a warning later.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Capabilities {
     /// Ambient set.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -98,6 +102,7 @@ pub struct Capabilities {
 
 /// One entry of `process.rlimits`; the largest u64 is infinity.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Rlimit {
     /// Which resource.
     #[serde(rename = "type")]
@@ -149,6 +154,7 @@ pub enum RlimitKind {
 
 /// `process.scheduler` (sched_setattr(2)).
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Scheduler {
     /// Scheduling policy.
     pub policy: SchedulerPolicy,
@@ -214,6 +220,7 @@ pub enum SchedulerFlag {
 
 /// `process.ioPriority` (ioprio_set(2)).
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct IoPriority {
     /// Class.
     pub class: IoPriorityClass,
@@ -236,6 +243,7 @@ pub enum IoPriorityClass {
 
 /// `process.execCPUAffinity`: CPU lists such as `0-3,7`; empty means unset.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct ExecCpuAffinity {
     /// Before the process joins the container's cgroup.
     #[serde(default, deserialize_with = "null_is_default")]

@@ -4,11 +4,26 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::null_is_default;
+use super::{null_is_default, object::objects};
+
+objects!(
+    Resources,
+    DeviceRule,
+    Memory,
+    Cpu,
+    Pids,
+    BlockIo,
+    WeightDevice,
+    ThrottleDevice,
+    HugepageLimit,
+    Network,
+    InterfacePriority,
+    Rdma
+);
 
 /// `linux.resources`. Every field is optional; an absent one is not written.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Resources {
     /// Cgroup v2 files by name, written last.
     #[serde(deserialize_with = "null_is_default")]
@@ -37,6 +52,7 @@ pub struct Resources {
 
 /// One device rule.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct DeviceRule {
     /// Allow or deny.
     pub allow: bool,
@@ -53,7 +69,7 @@ pub struct DeviceRule {
 
 /// Memory limits in bytes, -1 for unlimited.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Memory {
     /// Hard limit.
     pub limit: Option<i64>,
@@ -79,7 +95,7 @@ pub struct Memory {
 
 /// CPU limits.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Cpu {
     /// Relative weight, 2 to 262144.
     pub shares: Option<u64>,
@@ -103,6 +119,7 @@ pub struct Cpu {
 
 /// Limit of tasks.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Pids {
     /// -1 for unlimited; absent writes nothing.
     pub limit: Option<i64>,
@@ -110,7 +127,7 @@ pub struct Pids {
 
 /// Block device weights and rates.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct BlockIo {
     /// 10 to 1000.
     pub weight: Option<u16>,
@@ -135,7 +152,7 @@ pub struct BlockIo {
 
 /// Weight of one block device.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct WeightDevice {
     /// Device number.
     pub major: i64,
@@ -149,6 +166,7 @@ pub struct WeightDevice {
 
 /// Rate of one block device.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct ThrottleDevice {
     /// Device number.
     pub major: i64,
@@ -160,7 +178,7 @@ pub struct ThrottleDevice {
 
 /// Limit of one huge page size.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct HugepageLimit {
     /// `<number><KB|MB|GB>`.
     pub page_size: String,
@@ -170,7 +188,7 @@ pub struct HugepageLimit {
 
 /// net_cls and net_prio.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct Network {
     /// Class of outgoing packets.
     #[serde(rename = "classID")]
@@ -182,6 +200,7 @@ pub struct Network {
 
 /// Priority of one interface.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(remote = "Self")]
 pub struct InterfacePriority {
     /// Interface name.
     pub name: String,
@@ -191,7 +210,7 @@ pub struct InterfacePriority {
 
 /// RDMA limits of one device.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Rdma {
     /// Most HCA handles.
     pub hca_handles: Option<u32>,

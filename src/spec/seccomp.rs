@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::null_is_default;
+use super::{null_is_default, object::objects};
+
+objects!(Seccomp, SyscallRule, Arg);
 
 /// `linux.seccomp`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Seccomp {
     /// Verdict of system calls without a rule.
     pub default_action: Action,
@@ -30,7 +32,7 @@ pub struct Seccomp {
 
 /// One entry of `linux.seccomp.syscalls`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct SyscallRule {
     /// System calls by name; unknown ones are skipped.
     pub names: Vec<String>,
@@ -45,7 +47,7 @@ pub struct SyscallRule {
 
 /// One condition on an argument.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Arg {
     /// 0 to 5.
     pub index: u32,

@@ -28,8 +28,8 @@ fn document() {
         bad("/hostname", json!("a\0b"), "hostname", "NUL"),
         bad("/linux/namespaces", json!([{ "type": "mount" }]), "hostname", "UTS"),
         bad("/domainname", json!("x".repeat(65)), "domainname", "64"),
-        bad("/linux", json!("x"), "linux", "struct"),
-        bad("/process/user", json!([1000, 1000]), "process.user", "length"),
+        bad("/linux", json!("x"), "linux", "expected an object"),
+        bad("/process/user", json!([1000, 1000]), "process.user", "expected an object"),
     ]);
 }
 

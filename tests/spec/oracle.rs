@@ -111,6 +111,44 @@ fn absent_tasks_are_not_zero_tasks() {
 }
 
 /// Takes out of a document what DIFFERENCES lists.
+#[test]
+fn lists_are_no_objects() {
+    let reads = |document: &Value| {
+        spec::parse::<Spec>(Path::new("config.json"), document.to_string().as_bytes()).map(drop)
+    };
+    for name in DOCUMENTS {
+        let document = json(name);
+        for place in objects(&document, "") {
+            let with = |value: Value| {
+                let mut changed = document.clone();
+                *changed.pointer_mut(&place).unwrap() = value;
+                reads(&changed)
+            };
+            // What is not even refused as a text is no property that we know.
+            if with(json!("text")).is_ok() {
+                continue;
+            }
+            let members = document.pointer(&place).unwrap().as_object().unwrap().values().cloned().collect();
+            for list in [Value::Array(Vec::new()), Value::Array(members)] {
+                let refusal = with(list).expect_err(&format!("{name}{place}")).to_string();
+                assert!(refusal.contains("invalid type: sequence"), "{name}{place}: {refusal}");
+            }
+        }
+    }
+}
+
+/// JSON pointers to all objects.
+fn objects(value: &Value, at: &str) -> Vec<String> {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(n, item)| (n.to_string(), item)).collect(),
+        _ => return Vec::new(),
+    };
+    let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
+    let deeper = below.iter().flat_map(|(name, value)| objects(value, &format!("{at}/{}", escaped(name))));
+    value.is_object().then(|| at.to_owned()).into_iter().chain(deeper).collect()
+}
+
 fn common_ground(mut document: Value) -> Value {
     if let Some(process) = document.get_mut("process") {
         if process.get("user").is_none() {

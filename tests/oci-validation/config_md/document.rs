@@ -117,6 +117,25 @@ fn b5_wrong_types() {
     }
 }
 
+/// A list of its members is no object.
+/// config.md, "Valid values"
+#[test]
+fn b5_lists_for_objects() {
+    needs!(root);
+    for (pointer, value) in [
+        ("/root", json!(["rootfs", false])),
+        ("/hooks", json!([])),
+        ("/process/user", json!([0, 0, null, []])),
+        ("/process/rlimits/0", json!(["RLIMIT_NOFILE", 1024, 1024])),
+        ("/mounts/0", json!(["/proc", "proc", "proc", []])),
+        ("/linux", json!([])),
+        ("/linux/resources/pids", json!([5])),
+        ("/linux/namespaces/0", json!(["pid"])),
+    ] {
+        each_refused(pointer, &[value]);
+    }
+}
+
 /// The document is UTF-8, and one JSON object.
 /// config.md, "Configuration"
 #[test]
