@@ -80,10 +80,12 @@ pub enum Error {
         said: String,
     },
     /// The program. The words are runc's: engines tell 126 and 127 from them.
-    #[error("process.args[0]: exec: {name:?}: {}", program_reason(name, *errno))]
+    #[error("process.args[0]: exec: {name:?}: {}", program_reason(name, *found, *errno))]
     Program {
         /// args[0].
         name: String,
+        /// Whether there is such a file, which could not be executed.
+        found: bool,
         /// Why it failed.
         errno: Errno,
     },
@@ -170,7 +172,10 @@ impl Error {
             ),
             Self::NetDevice { cause, .. } => hints::net_device(cause.errno).to_owned(),
             Self::Step { op, errno, .. } => hints::step(op, *errno).to_owned(),
-            Self::Program { errno, .. } => match errno {
+            Self::Program { errno, found, .. } => match errno {
+                Errno::ENOENT if *found => {
+                    "put what its #! line names, or its dynamic loader, into the root filesystem"
+                }
                 Errno::ENOENT => {
                     "check args[0] and PATH in process.env; the path is looked up inside the root filesystem"
                 }
@@ -222,8 +227,9 @@ fn explain(errno: Errno) -> String {
     }
 }
 
-fn program_reason(name: &str, errno: Errno) -> String {
+fn program_reason(name: &str, found: bool, errno: Errno) -> String {
     match errno {
+        Errno::ENOENT if found => "its interpreter: no such file or directory".to_owned(),
         Errno::ENOENT if name.contains('/') => format!("stat {name}: no such file or directory"),
         Errno::ENOENT => "executable file not found in $PATH".to_owned(),
         Errno::EISDIR => "is a directory: permission denied".to_owned(),

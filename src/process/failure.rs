@@ -27,7 +27,10 @@ pub(super) fn failure(child: &ChildPlan, packet: &Packet) -> Error {
     let Some(step) = child.steps.get(index) else { return Error::Protocol };
     match &step.op {
         Op::FindProgram | Op::Exec => match child.program.as_ref().and_then(|program| program.args.first()) {
-            Some(name) => Error::Program { name: name.to_string(), errno },
+            Some(name) => {
+                let found = matches!(step.op, Op::Exec);
+                Error::Program { name: name.to_string(), found, errno }
+            }
             None => Error::NoProgram,
         },
         Op::RunHooks { hooks, .. } => {

@@ -175,6 +175,29 @@ fn l8_missing_programs_are_named() {
     refused.refuses(&["/no/such/program"]).exits(1);
 }
 
+/// A file that is no program, and a script whose interpreter is not there, are named with the reason; the container is
+/// stopped and can be deleted, and `run` fails.
+/// runtime.md, "Start"
+#[test]
+fn l8_what_cannot_be_executed() {
+    needs!(root);
+    for (content, reason) in
+        [("neither a program nor a script\n", "ormat error"), ("#!/no/such/interpreter\n", "o such file")]
+    {
+        let container = Container::new().args(&["/text"]);
+        let text = container.bundle.rootfs().join("text");
+        fs::write(&text, content).unwrap();
+        fs::set_permissions(&text, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        container.create(&[]).ok();
+        container.start();
+        container.await_stop();
+        container.delete(&[]).ok();
+        container.assert_clean();
+        container.run(&[]).refuses(&["/text", reason]).exits(1);
+        container.assert_clean();
+    }
+}
+
 /// A container can be killed before it was ever started.
 /// runtime.md, "Kill"
 #[test]
