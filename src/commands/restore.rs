@@ -22,12 +22,13 @@ use crate::log::Log;
 use crate::plan::NOTIFY_DIR;
 use crate::process::{self, Foreground, Moment};
 use crate::spec::{self, Namespace, NamespaceKind};
-use crate::state::{Container, Store};
+use crate::state::{self, Container, Store};
 use crate::sys::{Context, clone, net, socket};
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn restore(store: &Store, request: &Restore, driver: Driver, log: &Log) -> Result<u8, Cause> {
     let create = &request.create;
+    state::check_id(&create.id)?;
     let compiled = launch::compile(store, create, false, driver, log)?;
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let mut console = Console::open(terminal, create.console_socket.as_deref(), !request.detach)?;

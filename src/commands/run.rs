@@ -7,12 +7,13 @@ use crate::cli::Run;
 use crate::error::Cause;
 use crate::log::Log;
 use crate::process::{self, Foreground, Sockets, Spawned};
-use crate::state::{Container, Store};
+use crate::state::{self, Container, Store};
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Result<u8, Cause> {
     process::seal::ensure()?;
     let create = &request.create;
+    state::check_id(&create.id)?;
     let compiled = launch::compile(store, create, false, driver, log)?;
     if compiled.spec.process.is_none() {
         return Err(process::Error::NoProgram.into());

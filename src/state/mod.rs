@@ -183,7 +183,8 @@ impl Store {
     }
 }
 
-fn check_id(id: &str) -> Result<(), Error> {
+/// Whether it can be the id of a container.
+pub fn check_id(id: &str) -> Result<(), Error> {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || b"_+.-".contains(&c);
     match id {
         "" => Err(Error::EmptyId),

@@ -69,6 +69,21 @@ fn create_writes_the_pid_file() {
     assert_eq!(fs::read_to_string(&file).unwrap(), container.pid().to_string());
 }
 
+/// An id that cannot be is what the message is about, whatever else is wrong, such as the bundle.
+#[test]
+fn bad_ids_come_first() {
+    let container = Container::new().set("/linux/cgroupsPath", serde_json::json!(null));
+    for verb in ["create", "run"] {
+        for (id, reason) in [("", "container id cannot be empty"), ("a/b", "invalid container ID format")] {
+            let flags = container.bundled(&[]);
+            let finished = container.runtime.command([&[verb], &flags[..], &[id]].concat()).run();
+            finished.refuses(&[reason]).exits(1);
+            let nowhere = container.runtime.command([verb, "--bundle", "/no/such/bundle", id]);
+            nowhere.run().refuses(&[reason]).exits(1);
+        }
+    }
+}
+
 /// Engines delete at once what cannot start, and lose track of a container that is not stopped by then.
 #[test]
 fn a_start_that_fails_leaves_a_stopped_container() {
