@@ -236,6 +236,9 @@ fn write_hint(file: &str, errno: Errno) -> Option<&'static str> {
         (name, Errno::ENOENT) if name.starts_with("hugetlb.") => {
             "this machine has no pages of that size; see /sys/kernel/mm/hugepages"
         }
+        ("io.weight" | "io.bfq.weight", Errno::EOPNOTSUPP) => {
+            "the device has neither the BFQ scheduler (see /sys/block/*/queue/scheduler) nor a cost model (io.cost.qos)"
+        }
         (_, Errno::ENOENT) => "this kernel or I/O scheduler has no such file: leave the limit out",
         (_, Errno::ENODEV) => "no such device",
         _ => return None,

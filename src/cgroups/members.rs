@@ -1,7 +1,7 @@
 //! The processes of a cgroup: listing, signalling and killing them.
 
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use super::{Cgroup, Error, file};
 use crate::plan::cgroup::Version;
@@ -17,6 +17,13 @@ impl Cgroup {
             Some(dir) => pids_below(&dir.path),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// The v2 cgroup, at the container's or below, in which a process of the container is.
+    pub fn clone_fd_beside(&self, pid: i32) -> Result<Option<OwnedFd>, Error> {
+        let Some(top) = self.v2() else { return Ok(None) };
+        let Some(dir) = place_of(pid, &top.path)? else { return Ok(None) };
+        file::open_dir(&dir).map(Some).map_err(|errno| Error::Read { file: dir, errno })
     }
 
     /// Moves a process of the host into the container's cgroup.
@@ -82,19 +89,36 @@ pub(super) fn pids_below(dir: &Path) -> Result<Vec<i32>, Error> {
 }
 
 fn collect(dir: &Path, pids: &mut Vec<i32>) -> Result<(), Error> {
-    let text = match file::try_read_list(&dir.join("cgroup.procs")) {
-        Ok(text) => text,
-        Err(Errno::ENOENT | Errno::ENODEV) => return Ok(()),
-        // A threaded cgroup has threads of processes that are listed further up.
-        Err(Errno::EOPNOTSUPP) => String::new(),
-        Err(errno) => return Err(Error::Read { file: dir.join("cgroup.procs"), errno }),
-    };
-    pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+    pids.extend(pids_in(dir)?);
     children(dir)?.iter().try_for_each(|child| collect(child, pids))
 }
 
+/// The cgroup, `dir` or one below, that lists a process.
+fn place_of(pid: i32, dir: &Path) -> Result<Option<PathBuf>, Error> {
+    if pids_in(dir)?.contains(&pid) {
+        return Ok(Some(dir.to_owned()));
+    }
+    for child in children(dir)? {
+        if let Some(place) = place_of(pid, &child)? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+/// The processes of one cgroup; none if it has gone.
+fn pids_in(dir: &Path) -> Result<Vec<i32>, Error> {
+    let text = match file::try_read_list(&dir.join("cgroup.procs")) {
+        Ok(text) => text,
+        // A threaded cgroup has threads of processes that are listed further up.
+        Err(Errno::ENOENT | Errno::ENODEV | Errno::EOPNOTSUPP) => String::new(),
+        Err(errno) => return Err(Error::Read { file: dir.join("cgroup.procs"), errno }),
+    };
+    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+}
+
 /// The cgroups right below one.
-pub(super) fn children(dir: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
+pub(super) fn children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |errno: Errno| Error::Read { file: dir.to_owned(), errno };
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,

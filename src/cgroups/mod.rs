@@ -198,7 +198,10 @@ impl Cgroup {
         let file = dir.file(&write.file);
         match (file::try_write(&file, &write.value), &write.absent) {
             (Ok(()), _) | (Err(Errno::ENOENT | Errno::EOPNOTSUPP), Absent::Skip) => Ok(()),
-            (Err(Errno::ENOENT), Absent::Instead { file, value }) => file::write(&dir.file(file), value),
+            // One scheduler's file is there as soon as a disk uses it, and refuses the other disks.
+            (Err(Errno::ENOENT | Errno::EOPNOTSUPP), Absent::Instead { file, value }) => {
+                file::write(&dir.file(file), value)
+            }
             (Err(errno), _) => Err(Error::Write { file, value: write.value.clone(), errno }),
         }
     }

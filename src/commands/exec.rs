@@ -48,6 +48,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         plan: &plan,
         cgroup: &cgroup,
         container: init.as_fd(),
+        beside: request.cgroups.is_empty().then_some(container.record.pid),
         sockets: Sockets { console: console.sender.take(), start: None },
         state: &state,
     })?;

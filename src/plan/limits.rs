@@ -327,6 +327,13 @@ fn unified(
             return Err(Error::new(at(), "names a file of cgroup v2, and this host has cgroup v1")
                 .hint("use the properties beside `unified`, such as memory.limit"));
         }
+        if file.starts_with("cgroup.") && !file.starts_with("cgroup.max.") && file != "cgroup.pressure" {
+            return Err(Error::new(
+                at(),
+                "is no limit: the runtime itself needs the file to run the container",
+            )
+            .hint("of the files cgroup.*, only cgroup.max.* and cgroup.pressure can be set"));
+        }
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let controller = controller_of(file);
         if controller.is_empty() || controller.len() == file.len() || !file.chars().all(plain) {
@@ -532,6 +539,8 @@ hugetlb.2MB.max = 4194304
             (r#"{"unified": {"../memory.max": "1"}}"#, r#"unified["../memory.max"]"#),
             (r#"{"unified": {"..": "1"}}"#, r#"unified[".."]"#),
             (r#"{"unified": {"misc.max": "1"}}"#, r#"unified["misc.max"]"#),
+            (r#"{"unified": {"cgroup.freeze": "1"}}"#, r#"unified["cgroup.freeze"]"#),
+            (r#"{"unified": {"cgroup.type": "threaded"}}"#, r#"unified["cgroup.type"]"#),
             (r#"{"unified": {"memory": "1"}}"#, r#"unified["memory"]"#),
         ];
         for (json, at) in cases {

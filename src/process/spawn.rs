@@ -60,6 +60,8 @@ pub struct ExecLaunch<'a> {
     pub cgroup: &'a Cgroup,
     /// pidfd of the container's init.
     pub container: BorrowedFd<'a>,
+    /// Its number, if the new process may go where it is.
+    pub beside: Option<i32>,
     /// Sockets that the plan opens.
     pub sockets: Sockets,
     /// State for the seccomp agent.
@@ -97,7 +99,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     };
     let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
-    let mut birthplace = Birthplace::open(cgroup)?;
+    let mut birthplace = Birthplace::open(cgroup, None)?;
     let cloned = in_pid_namespace(join.map(AsFd::as_fd), hooks_follow, || {
         birthplace.clone3(flags.cast_unsigned().into())
     });
@@ -122,7 +124,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
 
 /// Makes one more process in a running container.
 pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
-    let ExecLaunch { plan, cgroup, container, sockets, state } = launch;
+    let ExecLaunch { plan, cgroup, container, beside, sockets, state } = launch;
     let filter = plan.seccomp.as_ref().map(seccomp::compile).transpose()?;
     let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
     let init = Init {
@@ -139,7 +141,7 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         hook_state: HookState::default(),
         root: Root::default(),
     };
-    let mut birthplace = Birthplace::open(cgroup)?;
+    let mut birthplace = Birthplace::open(cgroup, beside)?;
     let join = plan.join_pid.then_some(container);
     let cloned = in_pid_namespace(join, false, || birthplace.clone3(0));
     let cloned = cloned.map_err(|cause| no_clone(&[], cause))?;

@@ -26,7 +26,12 @@ impl std::error::Error for Error {}
 /// An errno in words, in lower case: engines find their exit codes by looking for "permission denied" and the like.
 #[must_use]
 pub fn reason(errno: Errno) -> String {
-    errno.desc().to_lowercase()
+    match errno {
+        // Words of the C standard and of sockets, which say nothing of a file.
+        Errno::ERANGE => "out of range".to_owned(),
+        Errno::EOPNOTSUPP => "operation not supported".to_owned(),
+        errno => errno.desc().to_lowercase(),
+    }
 }
 
 /// What to do about ENOSYS.

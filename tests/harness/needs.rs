@@ -78,6 +78,15 @@ pub fn controller(name: &str) -> Need {
     when(there, &format!("needs the controller {name}"))
 }
 
+/// Controllers of cgroup2 that no cgroup with processes of its own can hand down.
+pub const DOMAIN_CONTROLLERS: &[&str] = &["memory", "io", "hugetlb", "rdma", "misc"];
+
+/// One of them, on a host with cgroup2 alone.
+pub fn domain_controller() -> Need {
+    let there = DOMAIN_CONTROLLERS.iter().any(|name| cgroup2(name).is_ok());
+    when(there, "needs a domain controller of a pure cgroup2 host")
+}
+
 /// A freezer of either version.
 pub fn freezer() -> Need {
     cgroup_v1("freezer").or_else(|_| pure_cgroup2())

@@ -158,6 +158,26 @@ fn events_end_with_the_container() {
     }
 }
 
+/// The stream tells when the kernel kills a process for want of memory, and when it kills the container's own.
+#[test]
+fn events_tell_of_a_lack_of_memory() {
+    needs!(root, controller("memory"));
+    let container =
+        Container::new().set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }));
+    let mut told = Fifo::new(&container.bundle.join("told"));
+    let container = container.sleeping();
+    let stream = std::fs::File::options().write(true).open(container.bundle.join("told")).unwrap();
+    let events = container.runtime.command(["events", "--interval", "100ms", &container.id]);
+    let events = events.spawn_on(stream.into());
+    // The first statistics say that it is watching.
+    assert!(told.word().contains(r#""type":"stats""#));
+    container.exec(&[], &["/probe", "alloc", "134217728"]).exits(137);
+    while !told.word().contains(&format!(r#"{{"type":"oom","id":"{}"}}"#, container.id)) {}
+    assert_eq!(container.status(), "running");
+    container.kill("KILL").ok();
+    events.finish().ok();
+}
+
 /// `ps --format json` lists host pids, the table form what ps(1) says of them.
 #[test]
 fn ps_forms() {

@@ -229,6 +229,24 @@ fn exec_detach_without_pid_file() {
     container.assert_clean();
 }
 
+/// A container that has moved its processes to cgroups of its own, and hands controllers down to them, takes further
+/// ones there.
+#[test]
+fn exec_where_a_container_manages_cgroups() {
+    needs!(root, domain_controller);
+    let container = Container::new().without_namespace("cgroup").sleeping();
+    let top = container.cgroup_dir("");
+    fs::create_dir_all(top.join("init.scope/inner")).unwrap();
+    fs::write(top.join("init.scope/inner/cgroup.procs"), container.pid().to_string()).unwrap();
+    let offered = fs::read_to_string(top.join("cgroup.controllers")).unwrap();
+    let controller = offered.split_whitespace().find(|name| DOMAIN_CONTROLLERS.contains(name)).unwrap();
+    fs::write(top.join("cgroup.subtree_control"), format!("+{controller}")).unwrap();
+    assert_eq!(membership(&container.exec_world(&[]), ""), format!("{}/init.scope/inner", container.cgroup));
+    // Nobody who asked for a place is put elsewhere.
+    container.exec(&["--cgroup", "init.scope"], &["/probe"]).ok();
+    container.exec(&["--cgroup", "/"], &["/probe"]).refuses(&["hands controllers down"]).exits(255);
+}
+
 /// The payload of exec can be put into a cgroup below.
 #[test]
 fn exec_into_a_sub_cgroup() {

@@ -89,6 +89,20 @@ fn v2_7_unified() {
     assert_eq!(container.cgroup_file("", "cgroup.max.descendants"), "7");
 }
 
+/// A cgroup that is one for the OOM killer dies as a whole.
+/// config-linux.md, "Unified"
+#[test]
+fn v2_7_unified_oom_group() {
+    needs!(root, cgroup2("memory"));
+    let limit = json!({ "limit": 33_554_432, "swap": 33_554_432 });
+    let container = Container::new()
+        .set("/linux/resources/memory", limit)
+        .set("/linux/resources/unified", json!({ "memory.oom.group": "1" }))
+        .sleeping();
+    container.exec(&[], &["/probe", "alloc", "134217728"]).exits(137);
+    container.await_stop();
+}
+
 /// Names that are no file of the cgroup, and controllers that are not there.
 /// config-linux.md, "Unified"
 #[test]
@@ -101,6 +115,8 @@ fn v2_7_bad_unified() {
             json!({ "a/b": "1" }),
             json!({ "bogus.max": "1" }),
             json!({ "cgroup.max.depth": "deep" }),
+            json!({ "cgroup.freeze": "1" }),
+            json!({ "cgroup.type": "threaded" }),
         ],
     );
 }
