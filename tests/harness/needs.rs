@@ -163,6 +163,17 @@ pub fn hybrid() -> Need {
     when(there, "needs a host with cgroup v1 and cgroup2")
 }
 
+/// Names of RDMA devices.
+pub fn rdma_devices() -> Vec<String> {
+    let devices = fs::read_dir("/sys/class/infiniband").into_iter().flatten().flatten();
+    devices.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// An RDMA device, real or of software.
+pub fn rdma_device() -> Need {
+    when(!rdma_devices().is_empty(), "needs an RDMA device")
+}
+
 /// A disk of any kind.
 pub fn block_device() -> Need {
     let disks = fs::read_dir("/sys/block").into_iter().flatten().count();

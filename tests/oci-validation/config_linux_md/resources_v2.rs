@@ -78,6 +78,17 @@ fn v2_6_huge_pages() {
     assert_eq!(container.cgroup_file("", "hugetlb.2MB.max"), "4194304");
 }
 
+/// Handles and objects of each RDMA device.
+/// config-linux.md, "RDMA"
+#[test]
+fn v2_6_rdma() {
+    needs!(root, cgroup2("rdma"), rdma_device);
+    let device = rdma_devices().remove(0);
+    let container = limited(&json!({ "rdma": { &device: { "hcaHandles": 3, "hcaObjects": 100 } } }));
+    let limits = container.cgroup_file("", "rdma.max");
+    assert!(limits.contains(&format!("{device} hca_handle=3 hca_object=100")), "{limits}");
+}
+
 /// Files of the cgroup by name.
 /// config-linux.md, "Unified"
 #[test]
