@@ -9,7 +9,7 @@ mod flags;
 mod request;
 mod values;
 
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 
 use clap::{ArgMatches, Command, error::ErrorKind};
 use serde_json::Value;
@@ -26,6 +26,13 @@ pub struct Stop {
     pub text: String,
     /// 0 for help and version, which belong on stdout; runc's codes for mistakes.
     pub code: u8,
+}
+
+/// Whether a command line with this word may ask for a verb that [starts a process](Verb::starts_a_process). Wrong for
+/// a container by that name, and quicker to find out than the truth.
+#[must_use]
+pub fn may_start_a_process(word: &CStr) -> bool {
+    [c"create", c"run", c"exec"].contains(&word)
 }
 
 /// Reads the command line, whose first word is the program's name.

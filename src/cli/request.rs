@@ -166,6 +166,12 @@ impl Verb {
         };
         format!("{name} {id}").trim_end().to_owned()
     }
+
+    /// Whether a process of the container starts as a copy of this one.
+    #[must_use]
+    pub fn starts_a_process(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Run(_) | Self::Exec(_))
+    }
 }
 
 /// `create`, and the part of `run` that is the same.

@@ -17,7 +17,6 @@ use crate::state::{Container, Status, Store};
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
-    process::seal::ensure()?;
     let container = store.load(&request.id)?;
     match container.status()? {
         Status::Stopped => return Err(Cause::Status("cannot exec in a stopped container")),

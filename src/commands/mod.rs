@@ -28,15 +28,16 @@ use nix::unistd::geteuid;
 
 use crate::cli::{Global, Request, Rootless, Verb};
 use crate::error::{Cause, Error};
-use crate::host;
 use crate::log::Log;
 use crate::state::Store;
 use crate::systemd::{self, Systemd};
+use crate::{host, process};
 
-/// Carries out a request; the number is the exit code.
-pub fn dispatch(request: &Request, log: &Log) -> Result<u8, Error> {
+/// Carries out a request; the number is the exit code. `sealed` says whether containers cannot write our binary.
+pub fn dispatch(request: &Request, sealed: Result<(), process::Error>, log: &Log) -> Result<u8, Error> {
     let Request { global, verb } = request;
-    carry_out(global, verb, log).map_err(|cause| {
+    let sealed = if verb.starts_a_process() { sealed.map_err(Cause::from) } else { Ok(()) };
+    sealed.and_then(|()| carry_out(global, verb, log)).map_err(|cause| {
         // A program's own exit code 1 must not be taken for a failure of `exec`.
         let code = if matches!(verb, Verb::Exec(_)) { 255 } else { 1 };
         Error { doing: verb.title(), cause: Box::new(cause), code }

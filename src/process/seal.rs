@@ -7,8 +7,9 @@
 //! writable, and no byte is copied. Where that cannot be had (no privilege, a filesystem that overlayfs refuses, a
 //! file that was replaced meanwhile) the second best is a sealed copy in memory.
 //!
-//! The overlay costs 14 system calls and a second start of the program, together less than half a millisecond;
-//! the copy costs the time to copy the whole file.
+//! The overlay costs 12 system calls and a second start of the program, together less than half a millisecond;
+//! the copy costs the time to copy the whole file. So it is the first thing that the program does, before it has read
+//! its command line.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsString};
@@ -17,70 +18,81 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{FileStat, fstat, fstatat};
-use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
+use nix::sys::stat::{FileStat, fstatat, stat};
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, Statfs, statfs};
 use nix::sys::statvfs::FsFlags;
 
 use super::Error;
 use crate::sys::exec::{CStrArray, execveat, may_write};
+use crate::sys::start::{Arguments, environment};
 use crate::sys::{Context, Errno, errno_of, fd, memfd, mount};
 
 /// This process's file, whatever happened to its path since.
 const OWN_BINARY: &CStr = c"/proc/self/exe";
 
 /// Set for the second execution, so that there is no third. Programs and hooks get environments of their own, without.
-const MARKER: &str = "HULL_SEALED";
+const MARKER: &CStr = c"HULL_SEALED=1";
 
 /// An overlay without an upper layer must have two lower ones. This one adds nothing: the first one hides it, and both
 /// are thrown away with the mount. It must not contain our binary's folder; the kernel refuses if it does.
 const SECOND_LAYER: &str = "/dev";
 
 /// Makes sure that this process runs from a file that no container can write to. Does not return if it takes a second
-/// execution.
-pub fn ensure() -> Result<(), Error> {
-    let own = fd::openat2(nix::fcntl::AT_FDCWD, OWN_BINARY, libc::O_RDONLY, 0, 0)
-        .during("open", "/proc/self/exe")
-        .map_err(Error::OwnBinary)?;
-    let marked = std::env::var_os(MARKER).is_some();
-    if memfd::is_sealed(own.as_fd()) || marked && is_on_readonly_overlay(own.as_fd()) {
+/// execution, with the same `arguments`.
+pub fn ensure(arguments: Arguments) -> Result<(), Error> {
+    let marked = environment().any(|variable| variable == MARKER);
+    if marked && statfs(OWN_BINARY).is_ok_and(is_readonly_overlay) {
         return Ok(());
     }
-    let stat = fstat(&own).during("fstat", "/proc/self/exe").map_err(Error::OwnBinary)?;
-    if !could_be_written(own.as_fd(), &stat) {
+    let own = stat(OWN_BINARY).during("stat", "/proc/self/exe").map_err(Error::OwnBinary)?;
+    if is_sealed(&own) || !could_be_written(&own) {
         return Ok(());
     }
     if marked {
         return Err(Error::StillUnsealed);
     }
-    let overlay = match execute_from_overlay(&stat) {
+    let argv = CStrArray::new(arguments);
+    let envp = CStrArray::new(environment().chain([MARKER]));
+    let overlay = match execute_from_overlay(&own, &argv, &envp) {
         Ok(never) => match never {},
         Err(cause) => cause,
     };
-    match execute_copy(own) {
+    match execute_copy(&argv, &envp) {
         Ok(never) => match never {},
         Err(copy) => Err(Error::Unsealed { overlay, copy }),
     }
 }
 
+fn open() -> Result<OwnedFd, Errno> {
+    fd::openat2(nix::fcntl::AT_FDCWD, OWN_BINARY, libc::O_RDONLY, 0, 0)
+}
+
+/// Only a file in memory has seals, and no name.
+fn is_sealed(own: &FileStat) -> bool {
+    own.st_nlink == 0 && open().is_ok_and(|own| memfd::is_sealed(own.as_fd()))
+}
+
 /// Whether the caller, and so a container of theirs, could write the file or give themselves the right to. Root may
 /// remount what is read-only.
-fn could_be_written(own: BorrowedFd, stat: &FileStat) -> bool {
+fn could_be_written(own: &FileStat) -> bool {
     let caller = nix::unistd::geteuid();
-    caller.as_raw() == stat.st_uid
-        || match may_write(own) {
+    caller.as_raw() == own.st_uid
+        || match may_write(OWN_BINARY) {
             Ok(()) => true,
             Err(errno) => errno == Errno::EROFS && caller.is_root(),
         }
 }
 
-fn is_on_readonly_overlay(own: BorrowedFd) -> bool {
-    fstatfs(own).is_ok_and(|fs| {
-        fs.filesystem_type() == OVERLAYFS_SUPER_MAGIC && fs.flags().contains(FsFlags::ST_RDONLY)
-    })
+fn is_readonly_overlay(fs: Statfs) -> bool {
+    fs.filesystem_type() == OVERLAYFS_SUPER_MAGIC && fs.flags().contains(FsFlags::ST_RDONLY)
 }
 
 /// Executes us from an overlay of the folder that we are in.
-fn execute_from_overlay(own: &FileStat) -> Result<Infallible, crate::sys::Error> {
+fn execute_from_overlay(
+    own: &FileStat,
+    argv: &CStrArray,
+    envp: &CStrArray,
+) -> Result<Infallible, crate::sys::Error> {
     let path = nix::fcntl::readlink(OWN_BINARY).during("readlink", "/proc/self/exe")?;
     let (folder, name) = split(path)?;
     let what = || folder.to_string_lossy().into_owned();
@@ -91,8 +103,7 @@ fn execute_from_overlay(own: &FileStat) -> Result<Infallible, crate::sys::Error>
         return Err(Errno::ESTALE).during("stat", what());
     }
     let overlay = overlay_of(folder_fd.as_fd()).during("fsopen", format_args!("overlay of {}", what()))?;
-    let (argv, envp) = (arguments()?, environment()?);
-    Err(execveat(overlay.as_fd(), &name, &argv, &envp))
+    Err(execveat(overlay.as_fd(), &name, argv, envp))
         .during("execveat", format_args!("overlay of {}", what()))
 }
 
@@ -116,10 +127,9 @@ fn overlay_of(folder: BorrowedFd) -> Result<OwnedFd, Errno> {
 }
 
 /// Executes us from a sealed copy.
-fn execute_copy(own: OwnedFd) -> Result<Infallible, crate::sys::Error> {
-    let copy = sealed_copy(own)?;
-    Err(execveat(copy.as_fd(), c"", &arguments()?, &environment()?))
-        .during("execveat", "copy of /proc/self/exe")
+fn execute_copy(argv: &CStrArray, envp: &CStrArray) -> Result<Infallible, crate::sys::Error> {
+    let copy = sealed_copy(open().during("open", "/proc/self/exe")?)?;
+    Err(execveat(copy.as_fd(), c"", argv, envp)).during("execveat", "copy of /proc/self/exe")
 }
 
 fn sealed_copy(own: OwnedFd) -> Result<OwnedFd, crate::sys::Error> {
@@ -131,24 +141,6 @@ fn sealed_copy(own: OwnedFd) -> Result<OwnedFd, crate::sys::Error> {
     Ok(copy.into())
 }
 
-fn arguments() -> Result<CStrArray, crate::sys::Error> {
-    let texts: Vec<CString> =
-        std::env::args_os().map(|arg| c_string(arg.into_vec())).collect::<Result<_, _>>()?;
-    Ok(CStrArray::new(texts.iter().map(CString::as_c_str)))
-}
-
-fn environment() -> Result<CStrArray, crate::sys::Error> {
-    let marker = (OsString::from(MARKER), OsString::from("1"));
-    let texts = std::env::vars_os().chain([marker]).map(|(name, value)| {
-        let mut text = name.into_vec();
-        text.push(b'=');
-        text.extend(value.into_vec());
-        c_string(text)
-    });
-    let texts: Vec<CString> = texts.collect::<Result<_, _>>()?;
-    Ok(CStrArray::new(texts.iter().map(CString::as_c_str)))
-}
-
 fn c_string(text: Vec<u8>) -> Result<CString, crate::sys::Error> {
     CString::new(text).map_err(|_| Errno::EINVAL).during("execveat", "a text with a NUL byte")
 }
@@ -156,6 +148,9 @@ fn c_string(text: Vec<u8>) -> Result<CString, crate::sys::Error> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+
+    use nix::sys::stat::fstat;
+    use nix::sys::statfs::fstatfs;
 
     use super::*;
 
@@ -187,8 +182,8 @@ mod tests {
         let folder = File::open(dir.path()).unwrap();
         let overlay = overlay_of(folder.as_fd()).unwrap();
         let file = fd::openat2(overlay.as_fd(), c"true", libc::O_RDONLY, 0, 0).unwrap();
-        assert!(is_on_readonly_overlay(file.as_fd()));
-        assert!(!is_on_readonly_overlay(folder.as_fd()));
+        assert!(is_readonly_overlay(fstatfs(&file).unwrap()));
+        assert!(!is_readonly_overlay(fstatfs(&folder).unwrap()));
         let writable = fd::openat2(overlay.as_fd(), c"true", libc::O_RDWR, 0, 0);
         assert_eq!(writable.unwrap_err(), Errno::EROFS);
         let fs = mount::fspick(overlay.as_fd()).unwrap();

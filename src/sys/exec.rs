@@ -70,19 +70,18 @@ pub fn close_from_on_exec(first: u32) -> Result<(), Errno> {
 
 /// faccessat2(2) (kernel 5.8): whether the effective user may execute `path`.
 pub fn may_execute(path: &CStr) -> Result<(), Errno> {
-    // SAFETY: path is NUL-terminated.
-    Errno::result(unsafe {
-        libc::syscall(libc::SYS_faccessat2, libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS)
-    })
-    .map(drop)
+    may(path, libc::X_OK)
 }
 
-/// faccessat2(2) with AT_EMPTY_PATH (kernel 5.8): whether the effective user may write the file behind `fd`.
-pub fn may_write(fd: BorrowedFd) -> Result<(), Errno> {
-    let flags = libc::AT_EACCESS | libc::AT_EMPTY_PATH;
-    // SAFETY: the path is NUL-terminated.
+/// faccessat2(2) (kernel 5.8): whether the effective user may write `path`.
+pub fn may_write(path: &CStr) -> Result<(), Errno> {
+    may(path, libc::W_OK)
+}
+
+fn may(path: &CStr, access: i32) -> Result<(), Errno> {
+    // SAFETY: path is NUL-terminated.
     Errno::result(unsafe {
-        libc::syscall(libc::SYS_faccessat2, fd.as_raw_fd(), c"".as_ptr(), libc::W_OK, flags)
+        libc::syscall(libc::SYS_faccessat2, libc::AT_FDCWD, path.as_ptr(), access, libc::AT_EACCESS)
     })
     .map(drop)
 }

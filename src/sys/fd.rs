@@ -104,7 +104,7 @@ pub fn getcwd(path: &mut [u8]) -> Result<usize, Errno> {
 }
 
 /// Descriptor 0.
-// SAFETY: Rust's runtime makes sure at start that descriptors 0 to 2 are open, and nothing here closes them.
+// SAFETY: sys/start.rs makes sure that descriptors 0 to 2 are open, and nothing here closes them.
 pub const STDIN: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
 
 /// Whether a descriptor of this number is open.

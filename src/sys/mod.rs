@@ -24,6 +24,7 @@ pub mod sched;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod start;
 pub mod tty;
 pub mod xattr;
 
