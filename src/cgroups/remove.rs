@@ -12,6 +12,19 @@ use crate::sys::{Errno, errno_of};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Cgroup {
+    /// Removes every directory as long as there is nobody in it; `false` if there may be more to do. One that systemd
+    /// keeps is for systemd to remove.
+    #[must_use]
+    pub fn remove_if_empty(&self) -> bool {
+        if self.unit.is_some() {
+            return false;
+        }
+        // Where processes are looked for comes first: if there are any, they must be found afterwards too.
+        let (v2, v1): (Vec<&Dir>, Vec<&Dir>) = self.dirs.iter().partition(|dir| dir.version == Version::V2);
+        v2.iter().chain(&v1).all(|dir| rmdir(&dir.path).is_ok())
+            && self.dirs.iter().all(|dir| dir.remove_parents().is_ok())
+    }
+
     /// Removes every directory, waiting for killed processes to leave, and the parents made with it that are empty.
     ///
     /// A directory in which processes stay survives and is the error; the others go all the same.
@@ -29,6 +42,11 @@ impl Cgroup {
 impl Dir {
     fn remove(&self, start: Instant) -> Result<(), Error> {
         remove_tree(&self.path, self.version, start)?;
+        self.remove_parents()
+    }
+
+    /// Removes the directories that were made above this one, as far as nobody uses them.
+    fn remove_parents(&self) -> Result<(), Error> {
         for parent in self.path.ancestors().take(self.made).skip(1) {
             if !remove_unless_used(parent)? {
                 break;

@@ -30,11 +30,13 @@ pub fn delete(store: &Store, id: &str, force: bool, log: &Log) -> Result<(), Cau
 }
 
 /// Removes a container of ours that has ended, unless somebody else was faster, which is just as well.
-pub(super) fn destroy_if_there(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
-    match store.lock(id) {
-        Err(state::Error::Absent) => Ok(()),
-        container => destroy(container?, log),
-    }
+pub(super) fn destroy_ended(mut container: Container, log: &Log) -> Result<(), Cause> {
+    if container.lock_again()? { remove(container, log) } else { Ok(()) }
+}
+
+/// The same for one that perhaps has not ended.
+pub(super) fn destroy_if_there(mut container: Container, log: &Log) -> Result<(), Cause> {
+    if container.lock_again()? { destroy(container, log) } else { Ok(()) }
 }
 
 /// Kills what lives, removes the cgroup and the class of service, frees the id, and runs the poststop hooks.
@@ -48,16 +50,26 @@ pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
         if !init.wait_death(PATIENCE)? {
             return Err(Cause::Status("container does not die: its process is in uninterruptible sleep"));
         }
-    } else {
-        container.cgroup().kill()?;
     }
-    container.cgroup().stop_unit()?;
-    container.cgroup().remove()?;
+    remove(container, log)
+}
+
+/// Removes what is left when init is dead.
+fn remove(container: Container, log: &Log) -> Result<(), Cause> {
+    let cgroup = container.cgroup();
+    if !cgroup.remove_if_empty() {
+        cgroup.kill()?;
+        cgroup.stop_unit()?;
+        cgroup.remove()?;
+    }
     container.record.intel_rdt.iter().try_for_each(resctrl::Group::remove)?;
     let hooks = poststop_hooks(&container).unwrap_or_else(|cause| {
         log.warn(&format!("delete {}: poststop hooks cannot be read: {cause}", container.id));
         Vec::new()
     });
+    if hooks.is_empty() {
+        return Ok(container.remove()?);
+    }
     let state = serde_json::to_vec(&container.state(Status::Stopped, 0)).map_err(Cause::json("state"))?;
     let bundle = CString::new(container.record.bundle.as_os_str().as_bytes()).unwrap_or_default();
     container.remove()?;

@@ -14,6 +14,7 @@ use crate::plan;
 use crate::process::{self, ExecLaunch, Foreground, Sockets};
 use crate::spec::{self, Process, Spec};
 use crate::state::{Container, Status, Store};
+use crate::sys::signal;
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
@@ -57,7 +58,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     if let Some(path) = &request.pid_file {
         launch::write_pid_file(path, spawned.pid())?;
     }
-    spawned.commit()?;
+    spawned.commit(signal::ANY)?;
     spawned.await_exec(&plan.child)?;
     match foreground {
         Some(foreground) => {

@@ -237,21 +237,22 @@ impl<'a> Birth<'a> {
 
     /// Records init and lets it go on: from here on the container exists.
     pub fn complete(mut self, spawned: &mut Spawned, pid_file: Option<&Path>) -> Result<Container, Cause> {
-        self.record(spawned.pid())?;
+        let ignored_signals = self.record(spawned.pid())?;
         if let Some(path) = pid_file {
             write_pid_file(path, spawned.pid())?;
         }
-        spawned.commit()?;
+        spawned.commit(ignored_signals)?;
         self.keep()
     }
 
-    /// Writes down who the first process is.
-    pub fn record(&mut self, pid: i32) -> Result<(), Cause> {
-        let start_time = state::start_time(pid)?;
+    /// Writes down who the first process is; returns the signals that it ignores.
+    pub fn record(&mut self, pid: i32) -> Result<u32, Cause> {
+        let stat = state::stat(pid)?.unwrap_or_default();
         let container = self.container()?;
         container.record.pid = pid;
-        container.record.start_time = start_time.unwrap_or_default();
-        Ok(container.save_record()?)
+        container.record.start_time = stat.start_time;
+        container.save_record()?;
+        Ok(stat.ignored_signals)
     }
 
     /// Takes a process that we did not make for this into the container's cgroup and class of service.

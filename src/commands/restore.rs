@@ -78,7 +78,7 @@ pub(super) fn restore(store: &Store, request: &Restore, driver: Driver, log: &Lo
     let Some(foreground) = foreground else { return Ok(0) };
     container.unlock();
     let exit = foreground.wait(pid, pidfd.as_fd(), terminal, None)?;
-    delete::destroy_if_there(store, &create.id, log)?;
+    delete::destroy_ended(container, log)?;
     Ok(exit.shell_code())
 }
 

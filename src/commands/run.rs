@@ -25,22 +25,23 @@ pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Re
     let mut spawned = birth.spawn(Sockets { console: console.sender.take(), start: None })?;
     let terminal = console.receive()?;
     launch::send_pidfd(create.pidfd_socket.as_deref(), &spawned)?;
-    let container = birth.complete(&mut spawned, create.pid_file.as_deref())?;
+    let mut container = birth.complete(&mut spawned, create.pid_file.as_deref())?;
     if let Err(cause) = begin(&compiled, &container, &mut spawned) {
         drop(terminal);
         delete::destroy(container, log)?;
         return Err(cause);
     }
-    // Closed, too, not only unlocked: we take the lock again in the end.
-    drop(container);
+    container.unlock();
     let Some(foreground) = foreground else {
         launch::await_ready(notify, spawned.pidfd(), spawned.pid(), log);
         return Ok(0);
     };
     let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, notify);
-    // Where we cannot wait any more, the container has nobody.
-    if !request.keep || exit.is_err() {
-        delete::destroy_if_there(store, &create.id, log)?;
+    match &exit {
+        // Where we cannot wait any more, the container has nobody.
+        Err(_) => delete::destroy_if_there(container, log)?,
+        Ok(_) if !request.keep => delete::destroy_ended(container, log)?,
+        Ok(_) => {}
     }
     Ok(exit?.shell_code())
 }

@@ -75,11 +75,14 @@ impl Foreground {
         pidfd: BorrowedFd,
         terminal: Option<&Terminal>,
     ) -> Result<Option<Exit>, Error> {
-        let mut ended = None;
         while let Some(info) = self.signals.read_signal().during("read", "signalfd")? {
             let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
             match signal {
-                libc::SIGCHLD => ended = ended.or(reap(pid)?),
+                libc::SIGCHLD => {
+                    if let Some(exit) = reap(pid)? {
+                        return Ok(Some(exit));
+                    }
+                }
                 libc::SIGWINCH if let Some(terminal) = terminal => terminal.resize(),
                 // The kernel's own remarks about our terminal and sockets are not meant for the program.
                 libc::SIGURG | libc::SIGPIPE | libc::SIGTTIN | libc::SIGTTOU => {}
@@ -87,15 +90,16 @@ impl Foreground {
                 signal => drop(pidfd_send_signal(pidfd, signal)),
             }
         }
-        Ok(ended)
+        Ok(None)
     }
 }
 
-/// Reaps everything that has ended; returns how `pid` did, if it is among it.
+/// Reaps what has ended until it meets `pid`; returns how that did. What is left then is left to our own parent.
 fn reap(pid: i32) -> Result<Option<Exit>, Error> {
-    let mut ended = None;
     while let Some((dead, exit)) = reap_any().during("waitpid", "any child")? {
-        ended = ended.or((dead == pid).then_some(exit));
+        if dead == pid {
+            return Ok(Some(exit));
+        }
     }
-    Ok(ended)
+    Ok(None)
 }

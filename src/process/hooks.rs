@@ -138,7 +138,7 @@ fn prepare(stdin: OwnedFd, stdout: OwnedFd, setting: &Setting) -> Result<(), Err
     close_from_on_exec(3)?;
     nix::unistd::chdir(setting.dir)?;
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
-    signal::reset()?;
+    signal::reset(signal::ANY)?;
     setting.caps.map_or(Ok(()), capset)
 }
 

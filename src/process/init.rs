@@ -36,6 +36,8 @@ pub(super) struct Init<'p> {
     /// State for those hooks.
     pub hook_state: HookState,
     pub root: Root,
+    /// Signals that we ignore and the program shall not, as bits.
+    pub ignored_signals: u32,
 }
 
 /// State documents for hooks inside. The pid is known only there, so its place is filled in then.
@@ -127,25 +129,28 @@ impl<'p> Init<'p> {
 
     fn apply(&mut self, op: &Op, why: &mut Why) -> Result<(), Errno> {
         match op {
-            Op::AwaitGo => sync::expect(self.socket.as_fd(), Kind::Go),
+            Op::AwaitGo => self.expect(Kind::Go),
             Op::AwaitNetDevices => {
                 let netns = netlink::own_netns()?;
                 sync::send_fd(self.socket.as_fd(), Kind::NetNs, 0, netns.as_fd())?;
-                sync::expect(self.socket.as_fd(), Kind::Go)
+                self.expect(Kind::Go)
             }
             Op::AwaitHooks => {
                 sync::send(self.socket.as_fd(), Kind::Hooks)?;
-                sync::expect(self.socket.as_fd(), Kind::HooksDone)
+                self.expect(Kind::HooksDone)
             }
             Op::Ready => {
                 sync::send(self.socket.as_fd(), Kind::Ready)?;
-                sync::look_for(self.socket.as_fd(), Kind::Commit)
+                let signals = sync::look_for(self.socket.as_fd(), Kind::Commit)?;
+                self.ignored_signals = signals.cast_unsigned();
+                Ok(())
             }
             Op::AwaitStart { slot } => self.await_start(*slot),
             Op::Farewell => sync::receive(self.socket.as_fd()).map(drop),
             Op::RunHooks { kind, caps, .. } => self.run_hooks(kind, *caps, why),
             Op::Fork { flags } => self.fork(*flags),
             Op::Console(console) => self.console(console),
+            Op::DefaultSignals => signal::reset(self.ignored_signals),
             Op::Seccomp => self.load_filter(),
             Op::FindProgram => self.image()?.find(),
             Op::Home { uid } => {
@@ -203,6 +208,11 @@ impl<'p> Init<'p> {
             Op::Cwd { path } => self.root.change_dir(path),
             _ => return None,
         })
+    }
+
+    /// Waits for the runtime to say so.
+    fn expect(&self, kind: Kind) -> Result<(), Errno> {
+        sync::expect(self.socket.as_fd(), kind)
     }
 
     fn slot(&self, slot: usize) -> Result<BorrowedFd<'_>, Errno> {
@@ -265,7 +275,7 @@ impl<'p> Init<'p> {
     /// Continues in a sibling that is born into the new namespaces, once the runtime knows it.
     fn fork(&self, flags: u64) -> Result<(), Errno> {
         match clone3(flags | u64::from(libc::CLONE_PARENT.cast_unsigned()), None)? {
-            Clone::Child => sync::expect(self.socket.as_fd(), Kind::Go),
+            Clone::Child => self.expect(Kind::Go),
             Clone::Parent { pid, pidfd } => {
                 sync::send_fd(self.socket.as_fd(), Kind::Forked, pid, pidfd.as_fd())?;
                 exit_now(0)
@@ -328,7 +338,6 @@ fn apply_to_self(op: &Op) -> Result<(), Errno> {
         }),
         Op::NoNewPrivileges => cred::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop),
         Op::Rlimit(limit) => sched::set_rlimit(limit.resource, limit.soft, limit.hard),
-        Op::DefaultSignals => signal::reset(),
         Op::CloseDescriptors { first } => close_from_on_exec(*first),
         _ => Err(Errno::ENOSYS),
     }

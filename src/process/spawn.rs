@@ -20,7 +20,7 @@ use crate::rootfs::{Root, capture};
 use crate::seccomp::{self, notify};
 use crate::spec::NamespaceKind;
 use crate::sys::clone::{Clone, Exit, pidfd_send_signal, setns, wait_pidfd};
-use crate::sys::{self, Context, Errno, socket};
+use crate::sys::{self, Context, Errno, signal, socket};
 
 /// Where in its life a container is when somebody outside is told about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
             created: state(Moment::Created, ANY_PID),
         },
         root: Root::default(),
+        ignored_signals: signal::ANY,
     };
     let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
@@ -140,6 +141,7 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         hooks: Vec::new(),
         hook_state: HookState::default(),
         root: Root::default(),
+        ignored_signals: signal::ANY,
     };
     let mut birthplace = Birthplace::open(cgroup, beside)?;
     let join = plan.join_pid.then_some(container);
@@ -299,8 +301,10 @@ impl Spawned {
     }
 
     /// The container is recorded: init may go on, and lives on without us.
-    pub fn commit(&mut self) -> Result<(), Error> {
-        self.say(Kind::Commit)?;
+    /// `ignored_signals` are those that it ignores at most, as bits.
+    pub fn commit(&mut self, ignored_signals: u32) -> Result<(), Error> {
+        sync::send_number(self.socket.as_fd(), Kind::Commit, ignored_signals.cast_signed())
+            .during("send", "Commit")?;
         self.committed = true;
         if let Some(interfaces) = self.interfaces.take() {
             interfaces.keep();

@@ -82,7 +82,7 @@ pub struct Packet {
     /// Which step failed, counted back from the last one, which is 1: `start` knows the end of the plan, but not its
     /// beginning, which depends on the options of `create`.
     pub step: u16,
-    /// errno of a failure; the pid of `Forked`.
+    /// errno of a failure; the pid of `Forked`; signals that init ignores, as bits, of `Commit`.
     pub number: i32,
     /// How a hook ended, see [`super::hooks::Outcome`].
     pub detail: i32,
@@ -125,7 +125,12 @@ impl Text {
 
 /// Sends a packet without anything else.
 pub fn send(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
-    socket::send_packet(socket, &header(kind, 0, 0, 0))
+    send_number(socket, kind, 0)
+}
+
+/// Sends a packet with a number.
+pub fn send_number(socket: BorrowedFd, kind: Kind, number: i32) -> Result<(), Errno> {
+    socket::send_packet(socket, &header(kind, 0, number, 0))
 }
 
 /// Sends a packet with a number and a descriptor.
@@ -158,9 +163,7 @@ pub fn receive(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
     let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == packet[0]);
     let (Some(kind), true) = (kind, length >= HEADER) else { return Err(Errno::EPROTO) };
     let step = u16::from_ne_bytes([packet[2], packet[3]]);
-    let integer =
-        |at: usize| i32::from_ne_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
-    let (number, detail) = (integer(4), integer(8));
+    let (number, detail) = (integer(&packet, 4), integer(&packet, 8));
     let mut text = Text::default();
     text.push(&packet[HEADER..length]);
     Ok(Some(Packet { kind, step, number, detail, text, fd }))
@@ -175,12 +178,12 @@ pub fn await_exec(socket: BorrowedFd) -> Result<Option<Packet>, Errno> {
     }
 }
 
-/// Waits for exactly this packet like [`expect`], which will find it again.
-pub fn look_for(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
+/// Waits for exactly this packet, which stays to be found again, and returns its number.
+pub fn look_for(socket: BorrowedFd, kind: Kind) -> Result<i32, Errno> {
     let mut packet = [0; HEADER];
     match socket::look_at(socket, &mut packet)? {
         0 => Err(Errno::EPIPE),
-        length if length == HEADER && packet[0] == kind as u8 => Ok(()),
+        length if length == HEADER && packet[0] == kind as u8 => Ok(integer(&packet, 4)),
         _ => Err(Errno::EPROTO),
     }
 }
@@ -192,6 +195,10 @@ pub fn expect(socket: BorrowedFd, kind: Kind) -> Result<(), Errno> {
         Some(_) => Err(Errno::EPROTO),
         None => Err(Errno::EPIPE),
     }
+}
+
+fn integer(packet: &[u8], at: usize) -> i32 {
+    i32::from_ne_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
 }
 
 fn header(kind: Kind, step: u16, number: i32, detail: i32) -> [u8; HEADER] {

@@ -35,14 +35,8 @@ impl Container {
     }
 
     pub(super) fn lock(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
-        flock(dir.as_fd(), libc::LOCK_EX).during("flock", path.display())?;
-        let container = Self { id: id.to_owned(), record: Record::unwritten(), path, dir, locked: true };
-        // While we waited, the one who held the lock may have removed the folder.
-        let stat = fstat(&container.dir).during("fstat", container.path.display())?;
-        if stat.st_nlink == 0 {
-            return Err(Error::Absent);
-        }
-        Ok(container)
+        let mut container = Self { id: id.to_owned(), record: Record::unwritten(), path, dir, locked: false };
+        if container.lock_again()? { Ok(container) } else { Err(Error::Absent) }
     }
 
     pub(super) fn read_record(&mut self) -> Result<(), Error> {
@@ -57,6 +51,13 @@ impl Container {
             }
         }
         Ok(())
+    }
+
+    /// Locks it, once more perhaps; `false` if it was removed while we waited.
+    pub fn lock_again(&mut self) -> Result<bool, Error> {
+        flock(self.dir(), libc::LOCK_EX).during("flock", self.path.display())?;
+        self.locked = true;
+        Ok(fstat(&self.dir).during("fstat", self.path.display())?.st_nlink > 0)
     }
 
     /// Gives the container free for other verbs before this one ends.
@@ -274,7 +275,13 @@ impl Container {
 
     /// Removes the folder, and with it the container: its id is free again.
     pub fn remove(self) -> Result<(), Error> {
-        std::fs::remove_dir_all(&self.path).map_err(|source| Error::Folder {
+        for name in [c"state.json", c"config.json"] {
+            // What cannot be removed like this is tried, and explained, below.
+            let _ = unlinkat(self.dir(), name, UnlinkatFlags::NoRemoveDir);
+        }
+        // Most often that was all.
+        let removed = unlinkat(nix::fcntl::AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);
+        removed.or_else(|_| std::fs::remove_dir_all(&self.path)).map_err(|source| Error::Folder {
             call: "remove",
             path: self.path.clone(),
             source,

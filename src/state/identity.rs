@@ -66,8 +66,22 @@ impl AsFd for Init {
     }
 }
 
+/// What the kernel says of a live process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+    /// Signals that it ignores, as bits; those above 31 are not told.
+    pub ignored_signals: u32,
+}
+
 /// When a live process started, in clock ticks since boot; a zombie is not alive.
 pub fn start_time(pid: i32) -> Result<Option<u64>, sys::Error> {
+    Ok(stat(pid)?.map(|stat| stat.start_time))
+}
+
+/// What is to be known of a live process; a zombie is not alive.
+pub fn stat(pid: i32) -> Result<Option<Stat>, sys::Error> {
     let path = format!("/proc/{pid}/stat");
     match sys::file::read_piece(Path::new(&path), &mut [0; 1024]) {
         Ok(text) => Ok(parse_stat(text)),
@@ -77,14 +91,17 @@ pub fn start_time(pid: i32) -> Result<Option<u64>, sys::Error> {
     }
 }
 
-/// Fields 3 (state) and 22 (start time) of proc_pid_stat(5). Field 2 is the program's name in parentheses, which
-/// may itself contain anything.
-fn parse_stat(text: &[u8]) -> Option<u64> {
+/// Fields 3 (state), 22 (start time) and 33 (ignored signals) of proc_pid_stat(5). Field 2 is the program's name in
+/// parentheses, which may itself contain anything.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
     let after_name = text.iter().rposition(|c| *c == b')')? + 1;
     let mut fields = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace();
     match fields.next()? {
         "Z" | "X" | "x" => None,
-        _ => fields.nth(18)?.parse().ok(),
+        _ => {
+            let start_time = fields.nth(18)?.parse().ok()?;
+            Some(Stat { start_time, ignored_signals: fields.nth(10)?.parse().ok()? })
+        }
     }
 }
 
@@ -96,11 +113,15 @@ mod tests {
     fn names_cannot_forge_the_start_time() {
         let stat = |name: &str, state: &str| {
             parse_stat(
-                format!("7 ({name}) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 9 9").as_bytes(),
+                format!(
+                    "7 ({name}) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 9 9 9 1 1 0 0 0 8 8 4096 1"
+                )
+                .as_bytes(),
             )
         };
-        assert_eq!(stat("sh", "S"), Some(4242));
-        assert_eq!(stat("x) Z 1 1 1 (", "R"), Some(4242));
+        let found = Stat { start_time: 4242, ignored_signals: 4096 };
+        assert_eq!(stat("sh", "S"), Some(found));
+        assert_eq!(stat("x) Z 1 1 1 (", "R"), Some(found));
         assert_eq!(stat("sh", "Z"), None);
     }
 

@@ -25,7 +25,7 @@ use crate::cgroups;
 use crate::sys::{self, Errno};
 
 pub use container::Container;
-pub use identity::{Init, start_time};
+pub use identity::{Init, Stat, start_time, stat};
 pub use record::{Record, State, Status, View};
 
 /// Longest id.
