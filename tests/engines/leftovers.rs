@@ -70,7 +70,9 @@ fn cgroups() -> Vec<String> {
     while let Some(place) = places.pop() {
         places.extend(below(&place));
         let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.split(['-', '.']).any(hexadecimal) || name.starts_with("ctr-") {
+        // A pod's is Podman's to remove, which it tries while its own cleanup may still be at work inside.
+        let pod = place.parent().is_some_and(|parent| parent.ends_with("libpod_parent")) && hexadecimal(name);
+        if !pod && (name.split(['-', '.']).any(hexadecimal) || name.starts_with("ctr-")) {
             found.push(format!("cgroup {}", place.display()));
         }
     }
