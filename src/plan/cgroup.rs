@@ -162,7 +162,8 @@ pub fn update(resources: &Resources, facts: &HostFacts) -> Result<CgroupUpdate, 
     let limits = limits.into_iter().flatten().filter_map(|limit| u64::try_from(limit).ok());
     let mut properties = Vec::new();
     if let Some(systemd) = &facts.systemd {
-        properties.extend(unit::of_writes(&writes, systemd.version));
+        let changes = unit::of_writes(&writes, systemd.version);
+        properties.extend(changes.into_iter().filter(|property| !property.optional));
         properties.extend(devices.iter().flat_map(|policy| unit::of_devices(policy, "resources.devices")));
     }
     let usage_below = limits.filter(|limit| *limit > 0).min();

@@ -44,6 +44,8 @@ pub enum Error {
     Property {
         /// JSON path.
         at: String,
+        /// Whether the unit can do without it.
+        optional: bool,
         /// The refusal.
         cause: Box<Self>,
     },

@@ -68,6 +68,16 @@ impl Systemd {
 
     /// Starts the scope with a process in it; returns when its cgroup is there, with all the unit's limits.
     pub fn start(&self, unit: &UnitPlan, pid: i32) -> Result<(), Error> {
+        match self.start_as_told(unit, pid) {
+            Err(Error::Property { optional: true, .. }) => {
+                let known = unit.properties.iter().filter(|property| !property.optional).cloned();
+                self.start_as_told(&UnitPlan { properties: known.collect(), ..unit.clone() }, pid)
+            }
+            started => started,
+        }
+    }
+
+    fn start_as_told(&self, unit: &UnitPlan, pid: i32) -> Result<(), Error> {
         match self.try_start(unit, pid) {
             // What is left of a scope that failed keeps its name until somebody has taken note.
             Err(err) if err.is("UnitExists") && self.forget_failure(&unit.name).is_ok() => {
@@ -192,7 +202,9 @@ fn blame(err: Error, properties: &[Property]) -> Error {
         .iter()
         .find(|property| !property.at.is_empty() && words.contains(&property.name.as_str()))
     {
-        Some(property) => Error::Property { at: property.at.clone(), cause: Box::new(err) },
+        Some(property) => {
+            Error::Property { at: property.at.clone(), optional: property.optional, cause: Box::new(err) }
+        }
         None => err,
     }
 }

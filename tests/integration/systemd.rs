@@ -142,6 +142,7 @@ fn limits_that_are_no_properties() {
     assert_eq!(container.property("TasksMax"), "infinity");
     assert_eq!(container.cgroup_file("", "pids.max"), "max");
     assert_eq!(container.property("MemoryHigh"), "50331648");
+    systemctl(&["daemon-reload"]);
     assert_eq!(container.cgroup_file("", "memory.oom.group"), "1");
 }
 

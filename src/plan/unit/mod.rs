@@ -51,11 +51,14 @@ pub struct Property {
     pub name: String,
     /// Value.
     pub value: Variant,
+    /// Some systemd does without it, and none can change it later.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 impl Property {
     fn new(at: &str, name: &str, value: Variant) -> Self {
-        Self { at: at.to_owned(), name: name.to_owned(), value }
+        Self { at: at.to_owned(), name: name.to_owned(), value, optional: false }
     }
 }
 

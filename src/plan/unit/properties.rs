@@ -18,7 +18,11 @@ pub(in crate::plan) fn of_writes(writes: &[Write], version: u32) -> Vec<Property
     for write in writes {
         for (name, value) in of_write(write, writes, version) {
             match (properties.iter_mut().find(|known| known.name == name), value) {
-                (None, value) => properties.push(Property::new(&write.at, name, value)),
+                (None, value) => {
+                    // Known to scopes since version 253, and to some that were brought up to date.
+                    let optional = name == "OOMPolicy";
+                    properties.push(Property { optional, ..Property::new(&write.at, name, value) });
+                }
                 // Lines of one file for several devices.
                 (Some(known), Variant::List(item, more)) if item.starts_with('(') => {
                     if let Variant::List(_, present) = &mut known.value {
@@ -43,6 +47,9 @@ fn of_write(write: &Write, all: &[Write], version: u32) -> Vec<(&'static str, Va
         "memory.min" => named("MemoryMin", limit(value)),
         "memory.swap.max" => named("MemorySwapMax", limit(value)),
         "memory.limit_in_bytes" => named("MemoryLimit", positive(value)),
+        "memory.oom.group" => {
+            named("OOMPolicy", Some(Variant::text(if value == "1" { "kill" } else { "continue" })))
+        }
         "pids.max" => named("TasksMax", positive(value)),
         "cpu.weight" => named("CPUWeight", number(value)),
         "cpu.idle" if value == "1" && version >= KNOWS_IDLE => named("CPUWeight", number("0")),
@@ -269,6 +276,7 @@ CPUWeight = uint64 0
 IOReadBandwidthMax = [('/dev/block/8:0', uint64 1), ('/dev/block/8:16', uint64 18446744073709551615)]
 IOReadIOPSMax = [('/dev/block/8:0', uint64 2)]
 MemoryHigh = uint64 18446744073709551615
+OOMPolicy = 'kill'
 ";
         assert_eq!(golden(json, V2, 252), expected);
         assert_eq!(golden(r#"{"unified": {"cpu.idle": "1", "cpuset.cpus": "7-5"}}"#, V2, 251), "");
