@@ -71,7 +71,14 @@ pub fn page_server(text: &str) -> Result<(String, u16), String> {
 
 /// `uid` or `uid:gid`.
 pub fn exec_user(text: &str) -> Result<ExecUser, String> {
-    let number = |part: &str| part.parse().map_err(|_| format!("`{part}` is no user or group number"));
+    // Digits alone: what else a parser takes for a number is somebody's trick (CVE-2026-30892).
+    let number = |part: &str| {
+        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        digits
+            .then(|| part.parse().ok())
+            .flatten()
+            .ok_or_else(|| format!("`{part}` is no user or group number"))
+    };
     match text.split_once(':') {
         Some((uid, gid)) => Ok(ExecUser { uid: number(uid)?, gid: Some(number(gid)?) }),
         None => Ok(ExecUser { uid: number(text)?, gid: None }),

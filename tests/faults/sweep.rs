@@ -185,7 +185,7 @@ fn note(
     excuses: &mut Excuses,
 ) {
     row.tried += 1;
-    let said = verdict.said.err.trim();
+    let said = verdict.said.err.trim().lines().next().unwrap_or_default();
     let at = || {
         let call = verdict
             .outcome
@@ -206,7 +206,13 @@ fn note(
     match fault.blow {
         Blow::Fail(errno) if verdict.outcome.code == 0 => {
             row.ignored += 1;
-            excuses.ask(scenario.name, &fault.process, &stage.anonymous(&call.to_string()), errno, said);
+            excuses.ask(
+                scenario.name,
+                &fault.process,
+                &stage.anonymous(&call.to_string()),
+                errno,
+                &verdict.said.err,
+            );
         }
         Blow::Fail(_) => row.reported += 1,
         Blow::Kill if verdict.outcome.code == 0 => row.survived += 1,
