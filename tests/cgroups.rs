@@ -30,7 +30,7 @@ use hull::plan::{self, CgroupPlan, HostFacts};
 use view::{eventually, unique};
 
 fn facts() -> HostFacts {
-    HostFacts { cgroups: layout::probe(), ..HostFacts::default() }
+    HostFacts { cgroups: layout::probe(), capabilities: u64::MAX, ..HostFacts::default() }
 }
 
 /// Plans a cgroup for `linux.resources` at `path`.
