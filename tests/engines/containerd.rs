@@ -160,8 +160,8 @@ fn metrics_and_processes() {
     let task = Task::waiting("--memory-limit 33554432");
     let metrics = sh!("ctr tasks metrics {task}").ok().stdout;
     assert!(metrics.contains("33554432"), "{metrics}");
-    let count = sh!("ctr tasks ps {task} | tail -n +2 | wc -l").ok();
-    count.prints("2");
+    let processes = format!("ctr tasks ps {task} | tail -n +2 | wc -l");
+    eventually("the shell and its child are listed", || run(&processes).stdout.trim() == "2");
 }
 
 #[test]
