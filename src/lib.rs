@@ -22,3 +22,4 @@ pub mod state;
 pub mod sys;
 pub mod systemd;
 pub mod timestamp;
+pub mod timing;

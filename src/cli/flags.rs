@@ -25,6 +25,10 @@ pub fn global() -> Command {
             choice("log-level", "Least level logged: error, warn, info or debug", values::LOG_LEVELS)
                 .default_value("warn"),
             switch("debug", "Log what hull does"),
+            path(
+                "trace-timing",
+                "Write where the time went to this file: a picture if it ends in .svg, else JSON",
+            ),
             switch("systemd-cgroup", "Let systemd manage cgroups"),
             choice("rootless", "Forgive missing rights over cgroups: true, false or auto", values::ROOTLESS)
                 .default_value("auto"),

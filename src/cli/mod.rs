@@ -80,6 +80,7 @@ fn global(m: &ArgMatches) -> Global {
         log: get(m, "log"),
         log_format: required(m, "log-format"),
         log_level: if m.get_flag("debug") { crate::log::Level::Debug } else { required(m, "log-level") },
+        trace_timing: get(m, "trace-timing"),
         systemd_cgroup: m.get_flag("systemd-cgroup"),
         rootless: required(m, "rootless"),
     }

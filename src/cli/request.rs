@@ -26,6 +26,8 @@ pub struct Global {
     pub log_format: log::Format,
     /// What is worth a line.
     pub log_level: log::Level,
+    /// File that gets a report on where the time went.
+    pub trace_timing: Option<PathBuf>,
     /// Whether systemd manages the cgroups.
     pub systemd_cgroup: bool,
     /// Whether missing rights over cgroups are forgiven.

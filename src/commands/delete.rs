@@ -11,6 +11,7 @@ use crate::process;
 use crate::resctrl;
 use crate::spec::{self, Spec};
 use crate::state::{self, Container, Status, Store};
+use crate::timing;
 
 /// How long a killed process may take to die; one in uninterruptible sleep can take for ever.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,6 +45,7 @@ pub(super) fn destroy_if_there(mut container: Container, log: &Log) -> Result<()
 /// Each step finds nothing to do when it was done before, so that a failed `delete` can be repeated.
 pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
     if let Some(init) = container.init()? {
+        timing::phase("kill it");
         init.signal(libc::SIGKILL)?;
         // All of it at once, frozen or not: others would keep a shared pid namespace, and the cgroup, alive.
         container.cgroup().kill()?;
@@ -56,6 +58,7 @@ pub fn destroy(container: Container, log: &Log) -> Result<(), Cause> {
 
 /// Removes what is left when init is dead.
 fn remove(container: Container, log: &Log) -> Result<(), Cause> {
+    timing::phase("remove the container");
     let cgroup = container.cgroup();
     if !cgroup.remove_if_empty() {
         cgroup.kill()?;

@@ -15,9 +15,11 @@ use crate::process::{self, ExecLaunch, Foreground, Sockets};
 use crate::spec::{self, Process, Spec};
 use crate::state::{Container, Status, Store};
 use crate::sys::signal;
+use crate::timing;
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
+    timing::phase("read the container's record, look at it");
     let container = store.load(&request.id)?;
     match container.status()? {
         Status::Stopped => return Err(Cause::Status("cannot exec in a stopped container")),
@@ -29,8 +31,10 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     let Some(init) = container.init()? else {
         return Err(Cause::Status("cannot exec in a stopped container"));
     };
+    timing::phase("read and parse config.json");
     let spec = saved_spec(&container)?;
     let process = process_of(&spec, request)?;
+    timing::phase("compile the plan");
     let cgroup = cgroup(&container, &request.cgroups)?;
     let plan_request = plan::Request {
         moved: cgroup.is_users_unit(),
@@ -52,6 +56,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         sockets: Sockets { console: console.sender.take(), start: None },
         state: &state,
     })?;
+    timing::phase("let it go");
     container.record.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
     let terminal = console.receive()?;
     launch::send_pidfd(request.pidfd_socket.as_deref(), &spawned)?;
@@ -59,9 +64,11 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         launch::write_pid_file(path, spawned.pid())?;
     }
     spawned.commit(signal::ANY)?;
+    timing::wait("wait until the program is executed");
     spawned.await_exec(&plan.child)?;
     match foreground {
         Some(foreground) => {
+            timing::wait(timing::PROGRAM_RUNS);
             let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, None);
             // Where we cannot wait any more, the process has nobody.
             Ok(exit.inspect_err(|_| spawned.take_back())?.shell_code())

@@ -19,7 +19,7 @@ use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
 use crate::sys::{Context, Errno, closing, fd, file, socket};
 use crate::systemd::Systemd;
-use crate::{host, resctrl, timestamp};
+use crate::{host, resctrl, timestamp, timing};
 
 /// A document and what it means here.
 pub(super) struct Compiled {
@@ -43,8 +43,11 @@ pub(super) fn compile(
 ) -> Result<Compiled, Cause> {
     let bundle = absolute(&create.bundle)?;
     let path = bundle.join("config.json");
+    timing::phase("read config.json");
     let text = read(&path)?;
+    timing::phase("parse it");
     let spec: Spec = spec::parse(&path, &text)?;
+    timing::phase("look at the host");
     let (listen_fds, extra_env) = listen_fds();
     let notify_dir = supervisor().map(|_| store.notify_dir(&create.id)).transpose()?;
     let request = plan::Request {
@@ -60,6 +63,7 @@ pub(super) fn compile(
     let known = systemd.as_ref().map(Systemd::facts).transpose()?;
     let facts = host::facts(plan::Wanted::by(&spec, spec.process.as_ref()));
     let rootless = driver.rootless().unwrap_or(facts.rootless);
+    timing::phase("compile the plan");
     let plan = plan::compile(&spec, &request, &HostFacts { systemd: known, rootless, ..facts })?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
     Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan, systemd })
@@ -141,6 +145,7 @@ impl<'a> Birth<'a> {
         compiled: &'a Compiled,
         log: &'a Log,
     ) -> Result<Self, Cause> {
+        timing::phase("claim the id, begin its record");
         let container = store.claim(&create.id)?;
         let mut birth = Self {
             compiled,
@@ -157,6 +162,7 @@ impl<'a> Birth<'a> {
         if compiled.notify {
             container.make_notify_dir()?;
         }
+        timing::phase("make and limit the cgroup");
         let plan = &compiled.plan.parent.cgroup;
         match (&plan.unit, &compiled.systemd) {
             (Some(unit), Some(systemd)) => {
@@ -237,6 +243,7 @@ impl<'a> Birth<'a> {
 
     /// Records init and lets it go on: from here on the container exists.
     pub fn complete(mut self, spawned: &mut Spawned, pid_file: Option<&Path>) -> Result<Container, Cause> {
+        timing::phase("record the first process");
         let ignored_signals = self.record(spawned.pid())?;
         if let Some(path) = pid_file {
             write_pid_file(path, spawned.pid())?;

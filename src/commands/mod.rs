@@ -31,17 +31,29 @@ use crate::error::{Cause, Error};
 use crate::log::Log;
 use crate::state::Store;
 use crate::systemd::{self, Systemd};
-use crate::{host, process};
+use crate::{host, process, timing};
 
 /// Carries out a request; the number is the exit code. `sealed` says whether containers cannot write our binary.
 pub fn dispatch(request: &Request, sealed: Result<(), process::Error>, log: &Log) -> Result<u8, Error> {
     let Request { global, verb } = request;
     let sealed = if verb.starts_a_process() { sealed.map_err(Cause::from) } else { Ok(()) };
-    sealed.and_then(|()| carry_out(global, verb, log)).map_err(|cause| {
+    sealed.and_then(|()| timed(global, verb, log)).map_err(|cause| {
         // A program's own exit code 1 must not be taken for a failure of `exec`.
         let code = if matches!(verb, Verb::Exec(_)) { 255 } else { 1 };
         Error { doing: verb.title(), cause: Box::new(cause), code }
     })
+}
+
+/// Carries it out, and writes down where the time went if somebody wants to know.
+fn timed(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {
+    let Some(path) = &global.trace_timing else { return carry_out(global, verb, log) };
+    let what = || format!("--trace-timing {}", path.display());
+    let output = timing::start(path).map_err(Cause::io(what()))?;
+    let done = carry_out(global, verb, log);
+    if let Err(err) = output.write(&verb.title()) {
+        log.warn(&format!("{}: {err}", what()));
+    }
+    done
 }
 
 fn carry_out(global: &Global, verb: &Verb, log: &Log) -> Result<u8, Cause> {

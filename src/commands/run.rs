@@ -8,6 +8,7 @@ use crate::error::Cause;
 use crate::log::Log;
 use crate::process::{self, Foreground, Sockets, Spawned};
 use crate::state::{self, Container, Store};
+use crate::timing;
 
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Result<u8, Cause> {
@@ -36,6 +37,7 @@ pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Re
         launch::await_ready(notify, spawned.pidfd(), spawned.pid(), log);
         return Ok(0);
     };
+    timing::wait(timing::PROGRAM_RUNS);
     let exit = foreground.wait(spawned.pid(), spawned.pidfd(), terminal, notify);
     match &exit {
         // Where we cannot wait any more, the container has nobody.
@@ -48,6 +50,7 @@ pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Re
 
 /// Sees the program executed, then runs the poststart hooks.
 fn begin(compiled: &Compiled, container: &Container, spawned: &mut Spawned) -> Result<(), Cause> {
+    timing::wait("wait until the program is executed");
     spawned.await_exec(&compiled.plan.child)?;
     start::poststart(container, &compiled.plan.parent.poststart, spawned.pid())
 }

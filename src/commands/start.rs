@@ -6,15 +6,16 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::{delete, launch};
 use crate::error::Cause;
-use crate::host;
 use crate::log::Log;
 use crate::plan::{self, HookPlan};
 use crate::process::{self, Moment};
 use crate::spec::{self, Spec};
 use crate::state::{Container, Status, Store};
 use crate::sys::{Context, Errno};
+use crate::{host, timing};
 
 pub(super) fn start(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
+    timing::phase("lock the container, read its record");
     let mut container = store.lock(id)?;
     match container.status()? {
         Status::Created => {}
@@ -25,12 +26,14 @@ pub(super) fn start(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
     }
     let (notify, program) = (launch::notify_socket(&container, log)?, container.init()?);
     let init = container.connect_to_init()?;
+    timing::wait("wait until the program is executed");
     let started = process::start(init.as_fd(), || Ok::<_, Cause>(recompile(store, &container)?.child));
     if let (Err(_), Some(program)) = (&started, &program) {
         // Engines delete what cannot start at once, and must find it stopped.
         program.wait_death(delete::PATIENCE)?;
     }
     started?;
+    timing::phase("record that it runs");
     container.remove_start_socket()?;
     if container.record.has_poststart {
         let spec = saved_spec(&container)?;

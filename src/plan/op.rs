@@ -269,6 +269,15 @@ pub enum Op {
     Exec,
 }
 
+impl Op {
+    /// Whether all that it does is to wait for the runtime.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        use Op::{AwaitGo, AwaitHooks, AwaitNetDevices, AwaitStart, Ready};
+        matches!(self, AwaitGo | AwaitHooks | AwaitNetDevices | AwaitStart { .. } | Ready)
+    }
+}
+
 /// A device that must exist.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeviceNode {

@@ -17,6 +17,7 @@ use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, clone3, exit_now, setns, unshare};
 use crate::sys::exec::{close_from_on_exec, close_range};
 use crate::sys::{self, Errno, closing, cred, fd, net, netlink, sched, seccomp, signal, socket};
+use crate::timing;
 
 /// Everything init may touch.
 pub(super) struct Init<'p> {
@@ -85,11 +86,26 @@ impl<'p> Init<'p> {
         // Modes of device nodes are meant as they are; the program's own mask comes later.
         nix::sys::stat::umask(Mode::empty());
         for (index, step) in self.steps.iter().enumerate() {
+            timing::step(index);
             if let Err(errno) = self.apply(&step.op, &mut why) {
                 self.fail(self.steps.len() - index, errno, &why);
             }
         }
         exit_now(1)
+    }
+
+    /// Tells the clock, if one runs, what the steps are. A filter may forbid the clock, so it ends there.
+    pub fn be_timed(&self) -> Result<(), Errno> {
+        let filter = self.steps.iter().position(|step| matches!(step.op, Op::Seccomp));
+        let seen = filter.map_or(self.steps.len(), |filter| filter + 1);
+        timing::expect_init(seen, || {
+            let named = |Step { op, at }: &Step| timing::Step {
+                name: op.to_string(),
+                at: at.clone(),
+                waits: op.waits(),
+            };
+            self.steps.iter().map(named).collect()
+        })
     }
 
     /// Ends with `left` steps to go, the failed one included.

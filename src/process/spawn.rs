@@ -21,6 +21,7 @@ use crate::seccomp::{self, notify};
 use crate::spec::NamespaceKind;
 use crate::sys::clone::{Clone, Exit, pidfd_send_signal, setns, wait_pidfd};
 use crate::sys::{self, Context, Errno, signal, socket};
+use crate::timing;
 
 /// Where in its life a container is when somebody outside is told about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,9 @@ pub struct Spawned {
 /// Makes a container's init, up to the point where nothing but the record is missing.
 pub fn create(launch: Launch) -> Result<Spawned, Error> {
     let Launch { plan, cgroup, bundle, sockets, state, hooks_follow } = launch;
+    timing::phase("compile the seccomp filter");
     let filter = plan.parent.seccomp.as_ref().map(seccomp::compile).transpose()?;
+    timing::phase("open what init needs");
     let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
     let init = Init {
         steps: &plan.child.steps,
@@ -100,6 +103,8 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     };
     let flags = plan.parent.namespaces.iter().fold(0, |flags, kind| flags | kind.clone_flag());
     let join = plan.parent.join_pid.and_then(|slot| init.slots.get(slot)).and_then(|fd| fd.as_ref());
+    init.be_timed().during("mmap", "--trace-timing")?;
+    timing::phase("clone init");
     let mut birthplace = Birthplace::open(cgroup, None)?;
     let cloned = in_pid_namespace(join.map(AsFd::as_fd), hooks_follow, || {
         birthplace.clone3(flags.cast_unsigned().into())
@@ -107,6 +112,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     let cloned = cloned.map_err(|cause| no_clone(&plan.parent.namespaces, cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
+    timing::phase("what only the runtime may do for init");
     birthplace.move_there(pid)?;
     adjust_oom_score(pid, plan.parent.oom_score_adj)?;
     prepare_from_outside(&plan.parent, &init.slots, pid)?;
@@ -126,7 +132,9 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
 /// Makes one more process in a running container.
 pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
     let ExecLaunch { plan, cgroup, container, beside, sockets, state } = launch;
+    timing::phase("compile the seccomp filter");
     let filter = plan.seccomp.as_ref().map(seccomp::compile).transpose()?;
+    timing::phase("open what init needs");
     let (socket, theirs) = socket::pair().during("socketpair", "AF_UNIX")?;
     let init = Init {
         steps: &plan.child.steps,
@@ -143,12 +151,15 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         root: Root::default(),
         ignored_signals: signal::ANY,
     };
+    init.be_timed().during("mmap", "--trace-timing")?;
+    timing::phase("clone init");
     let mut birthplace = Birthplace::open(cgroup, beside)?;
     let join = plan.join_pid.then_some(container);
     let cloned = in_pid_namespace(join, false, || birthplace.clone3(0));
     let cloned = cloned.map_err(|cause| no_clone(&[], cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
+    timing::phase("what only the runtime may do for init");
     birthplace.move_there(pid)?;
     init.release(birthplace.dir);
     adjust_oom_score(pid, plan.oom_score_adj)?;
@@ -253,9 +264,11 @@ impl Spawned {
     /// Answers init until it is ready.
     fn converse(&mut self, child: &ChildPlan, asked: &Asked, cgroup: &Cgroup) -> Result<(), Error> {
         loop {
+            timing::wait("wait for init");
             let Some(packet) = sync::receive(self.socket.as_fd()).during("recvmsg", "init")? else {
                 return Err(self.died(cgroup));
             };
+            timing::phase("answer init");
             match packet.kind {
                 Kind::Ready => return Ok(()),
                 Kind::Fail => return Err(failure(child, &packet)),

@@ -7,6 +7,7 @@
 #![allow(clippy::useless_conversion, reason = "some integer types differ between C libraries")]
 
 pub mod bpf;
+pub mod clock;
 pub mod clone;
 pub mod closing;
 pub mod cred;
@@ -22,6 +23,7 @@ pub mod net;
 pub mod netlink;
 pub mod sched;
 pub mod seccomp;
+pub mod shared;
 pub mod signal;
 pub mod socket;
 pub mod start;

@@ -33,3 +33,4 @@ mod run;
 mod selinux;
 mod systemd;
 mod terminal;
+mod timing;
