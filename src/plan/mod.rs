@@ -153,13 +153,21 @@ pub struct ChildPlan {
 }
 
 /// Collects a plan in the making.
-#[derive(Default)]
 struct Builder {
     steps: Vec<Step>,
     open: Vec<Open>,
     warnings: Vec<String>,
     /// Steps for when nothing below these mounts is made any more.
     late: Vec<Step>,
+}
+
+impl Default for Builder {
+    /// Room for a usual plan: a list that grows leaves the memory behind that it had, and room that is not used is
+    /// never touched.
+    fn default() -> Self {
+        let (steps, open) = (Vec::with_capacity(128), Vec::with_capacity(32));
+        Self { steps, open, warnings: Vec::new(), late: Vec::new() }
+    }
 }
 
 impl Builder {

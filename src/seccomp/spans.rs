@@ -86,6 +86,7 @@ impl Entry {
 /// One section for each machine, the native one first.
 pub(super) fn sections(plan: &SeccompPlan, native: Arch, newer: Verdict) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::with_capacity(plan.architectures.len() + 1);
+    let mut entries = Vec::with_capacity(plan.rules.iter().map(|rule| rule.calls.len()).sum());
     let listed = |arch| arch == native || plan.architectures.contains(&arch);
     for arch in std::iter::once(native).chain(plan.architectures.iter().copied()) {
         if sections.iter().any(|section| section.audit == audit(arch)) {
@@ -95,6 +96,7 @@ pub(super) fn sections(plan: &SeccompPlan, native: Arch, newer: Verdict) -> Vec<
             plan,
             default: return_value(plan.default),
             newer: return_value(newer),
+            entries,
             spans: Vec::with_capacity(256),
             checks: Vec::new(),
         };
@@ -106,6 +108,7 @@ pub(super) fn sections(plan: &SeccompPlan, native: Arch, newer: Verdict) -> Vec<
             arch => builder.abi(0, Some(arch)),
         }
         let (spans, checks) = (builder.spans, builder.checks);
+        entries = builder.entries;
         sections.push(Section { audit: audit(arch), little_endian: is_little_endian(arch), spans, checks });
     }
     sections
@@ -115,6 +118,8 @@ struct Builder<'a> {
     plan: &'a SeccompPlan,
     default: u32,
     newer: u32,
+    /// Those of the machine at hand; the memory serves all.
+    entries: Vec<Entry>,
     spans: Vec<Span>,
     checks: Vec<Check>,
 }
@@ -130,7 +135,8 @@ impl Builder<'_> {
             }
             return;
         };
-        let mut entries = self.entries(arch);
+        let mut entries = std::mem::take(&mut self.entries);
+        self.collect(arch, &mut entries);
         entries.sort_unstable();
         let private = match arch {
             Arch::Arm => entries.partition_point(|entry| entry.number() < ARM_PRIVATE),
@@ -140,12 +146,12 @@ impl Builder<'_> {
         if arch == Arch::Arm {
             self.numbers(ARM_PRIVATE, arch, &entries[private..]);
         }
+        self.entries = entries;
     }
 
-    fn entries(&self, arch: Arch) -> Vec<Entry> {
+    fn collect(&self, arch: Arch, entries: &mut Vec<Entry>) {
         let multiplexers = Multiplexers::of(arch);
-        let calls = self.plan.rules.iter().map(|rule| rule.calls.len()).sum();
-        let mut entries = Vec::with_capacity(calls);
+        entries.clear();
         for (rule, Rule { calls, .. }) in self.plan.rules.iter().enumerate() {
             for &call in calls {
                 if let Some(number) = call.number(arch) {
@@ -156,7 +162,6 @@ impl Builder<'_> {
                 }
             }
         }
-        entries
     }
 
     /// Appends the spans of one sequence of numbers, beginning at `first`; what lies beyond the last one named is

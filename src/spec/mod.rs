@@ -7,6 +7,7 @@
 //! Unknown properties are ignored and `null` means absent (config.md, "Extensibility").
 
 mod linux;
+mod names;
 mod object;
 mod pointer;
 mod process;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub use linux::*;
+pub use names::Names;
 pub use process::*;
 pub use resources::*;
 pub use seccomp::*;

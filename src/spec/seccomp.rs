@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{null_is_default, object::objects};
+use super::{Names, null_is_default, object::objects};
 
 objects!(Seccomp, SyscallRule, Arg);
 
@@ -35,7 +35,7 @@ pub struct Seccomp {
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct SyscallRule {
     /// System calls by name; unknown ones are skipped.
-    pub names: Vec<String>,
+    pub names: Names,
     /// Verdict.
     pub action: Action,
     /// errno of that verdict; EPERM when absent.

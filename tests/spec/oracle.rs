@@ -393,7 +393,7 @@ fn seccomp(profile: &Seccomp) -> Value {
         "listenerPath": profile.listener_path,
         "listenerMetadata": profile.listener_metadata,
         "syscalls": list(&profile.syscalls, |rule| json!({
-            "names": rule.names,
+            "names": rule.names.iter().collect::<Vec<_>>(),
             "action": action(rule.action),
             "errnoRet": rule.errno_ret,
             "args": list(&rule.args, |arg| json!({

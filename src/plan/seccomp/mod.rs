@@ -138,7 +138,7 @@ impl SeccompPlan {
         if rule.names.is_empty() {
             return Err(Error::new(format!("{at}.names"), "names no system call").hint("remove the rule"));
         }
-        let mut calls = Vec::with_capacity(rule.names.len());
+        let mut calls = Vec::with_capacity(rule.names.iter().count());
         for (i, name) in rule.names.iter().enumerate() {
             if name.is_empty() {
                 return Err(Error::new(format!("{at}.names[{i}]"), "is empty").hint("remove the entry"));
@@ -168,13 +168,10 @@ fn check_notify(rule: &spec::SyscallRule, has_listener: bool, at: &str) -> Resul
         return Err(Error::new(format!("{at}.action"), "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath")
             .hint("name the agent's socket, or change the action"));
     }
-    match rule.names.iter().position(|name| NEEDED_BEFORE_THE_AGENT.contains(&name.as_str())) {
-        Some(i) => Err(Error::new(
+    match rule.names.iter().enumerate().find(|(_, name)| NEEDED_BEFORE_THE_AGENT.contains(name)) {
+        Some((i, name)) => Err(Error::new(
             format!("{at}.names[{i}]"),
-            format!(
-                "the runtime needs {} to hand the listener over, so it cannot be notified",
-                rule.names[i]
-            ),
+            format!("the runtime needs {name} to hand the listener over, so it cannot be notified"),
         )
         .hint("leave it out of the rule")),
         None => Ok(true),

@@ -1,0 +1,101 @@
+//! A list of short texts in one piece of memory.
+//!
+//! A usual seccomp profile names four hundred system calls: as strings they would be as many allocations, and half of
+//! the heap that reading config.json takes.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Unexpected, Visitor};
+
+/// Names, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Each followed by [`END`].
+    text: String,
+}
+
+/// Is in no name.
+const END: char = '\0';
+
+impl Names {
+    /// The names.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.text.split_terminator(END)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(format: D) -> Result<Self, D::Error> {
+        format.deserialize_seq(List)
+    }
+}
+
+/// Reads the list.
+struct List;
+
+impl<'de> Visitor<'de> for List {
+    type Value = Names;
+
+    fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+        let mut names = Names::default();
+        while list.next_element_seed(Next(&mut names.text))?.is_some() {}
+        Ok(names)
+    }
+}
+
+/// Reads one name, to the end of what was read before.
+struct Next<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for Next<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, format: D) -> Result<(), D::Error> {
+        format.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Next<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
+        if name.contains(END) {
+            return Err(E::invalid_value(Unexpected::Str(name), &"a name"));
+        }
+        self.0.push_str(name);
+        self.0.push(END);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back_in_order() {
+        let read = |text| {
+            serde_json::from_str::<Names>(text)
+                .map(|names| names.iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        assert_eq!(read(r#"["read", "", "\u0077rite"]"#).unwrap(), ["read", "", "write"]);
+        assert!(read("[]").unwrap().is_empty());
+        assert!(serde_json::from_str::<Names>("[]").unwrap().is_empty());
+        for wrong in [r#"["read\u0000write"]"#, "[1]", "[null]", "null", r#""read""#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}
