@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{FsType, statfs};
 
 use crate::cgroups;
-use crate::plan::{HostFacts, Wanted};
+use crate::plan::{CgroupLayout, HostFacts, Wanted};
 use crate::sys::{Errno, cred, file, mount};
 
 /// Looks at the host. Nothing is changed, and nothing that is missing is an error here.
@@ -23,7 +23,7 @@ pub fn facts(wanted: Wanted) -> HostFacts {
         no_setgroups: in_user_ns && no_setgroups(),
         foreign_mounts: (in_user_ns || !is_admin) && may_not_clone_mounts(),
         capabilities,
-        cgroups: cgroups::layout::probe(),
+        cgroups: if wanted.cgroups { cgroups::layout::probe() } else { CgroupLayout::default() },
         systemd: None,
         resctrl: if wanted.resctrl { resctrl() } else { None },
         apparmor: wanted.security_modules && is_there("/sys/kernel/security/apparmor/profiles"),

@@ -25,7 +25,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use hull::cgroups::{Cgroup, Error, layout};
+use hull::cgroups::{Cgroup, Error, Parents, layout};
 use hull::plan::{self, CgroupPlan, HostFacts};
 use view::{eventually, unique};
 
@@ -60,7 +60,7 @@ impl Made {
     }
 
     fn try_new(plan: &CgroupPlan) -> Result<Self, Error> {
-        let cgroup = Cgroup::create(plan)?;
+        let cgroup = Cgroup::create(plan, Parents::Made)?;
         Ok(Self { cgroup, paths: plan.dirs.iter().map(|dir| dir.path.clone()).collect() })
     }
 

@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::Mode;
 use nix::unistd::mkdir;
 
-use super::{Cgroup, Dir, Error, devices, file, members, remove};
+use super::{Cgroup, Dir, Error, Parents, devices, file, members, remove};
 use crate::plan::cgroup::Version;
 use crate::plan::{CgroupDir, CgroupPlan, DevicePolicy, Write};
 use crate::sys::{Context, Errno};
 
 impl Cgroup {
     /// Makes the planned cgroup, or takes an existing one if it is neither frozen nor in use.
-    pub fn create(plan: &CgroupPlan) -> Result<Self, Error> {
+    pub fn create(plan: &CgroupPlan, parents: Parents) -> Result<Self, Error> {
         let mut cgroup = Self::default();
-        let Err(err) = cgroup.build(plan) else { return Ok(cgroup) };
+        let Err(err) = cgroup.build(plan, parents) else { return Ok(cgroup) };
         cgroup.dirs.iter().rev().for_each(|dir| remove_made(&dir.path, dir.made));
         Err(err)
     }
 
-    pub(super) fn build(&mut self, plan: &CgroupPlan) -> Result<(), Error> {
+    pub(super) fn build(&mut self, plan: &CgroupPlan, parents: Parents) -> Result<(), Error> {
         let mut made_of = Vec::with_capacity(plan.dirs.len());
         for planned in &plan.dirs {
             let CgroupDir { version, ref controllers, ref mount, ref path, .. } = *planned;
-            let made = match make(path, mount) {
+            let made = match make(path, mount, parents) {
                 Err(err) if planned.dispensable && err.is_denial() => continue,
                 made => {
                     made.map_err(|err| err.of_limit(plan.writes.iter().find(|write| planned.takes(write))))?
@@ -55,6 +55,11 @@ impl Cgroup {
         }
     }
 
+    /// Whether processes can be born in the v2 cgroup: the kernel says only that they cannot.
+    pub fn refuse_threaded(&self) -> Result<(), Error> {
+        self.v2().map_or(Ok(()), Dir::refuse_threaded)
+    }
+
     fn enforce_devices(&self, plan: &CgroupPlan) -> Result<(), Error> {
         match (&plan.devices, self.with("devices")) {
             // A new list is a copy of its parent's, and need not be read before it is replaced.
@@ -81,21 +86,21 @@ fn hand_over(dir: &Path, owner: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a directory and the parents that it lacks; returns how many were made.
-fn make(path: &Path, mount: &Path) -> Result<usize, Error> {
-    let mut parents = 0;
+/// Makes a directory and perhaps the parents that it lacks; returns how many were made.
+fn make(path: &Path, mount: &Path, parents: Parents) -> Result<usize, Error> {
+    let mut above = 0;
     // A neighbour's removal may take an empty parent away between two calls.
     for _ in 0..5 {
         match mkdir(path, Mode::from_bits_truncate(0o755)) {
-            Ok(()) => return Ok(parents + 1),
+            Ok(()) => return Ok(above + 1),
             Err(Errno::EEXIST) => return Ok(0),
-            Err(Errno::ENOENT) if path != mount => {}
+            Err(Errno::ENOENT) if path != mount && parents == Parents::Made => {}
             Err(errno) => {
-                path.parent().into_iter().for_each(|parent| remove_made(parent, parents));
+                path.parent().into_iter().for_each(|parent| remove_made(parent, above));
                 return Err(Error::Make { dir: path.to_owned(), errno });
             }
         }
-        parents = make(path.parent().unwrap_or(mount), mount)?;
+        above = make(path.parent().unwrap_or(mount), mount, parents)?;
     }
     Err(Error::Make { dir: path.to_owned(), errno: Errno::ENOENT })
 }
@@ -151,7 +156,7 @@ impl Dir {
     /// hierarchy belongs to someone else: no controller is ever enabled there.
     fn hand_down(&self, planned: &CgroupDir, writes: &[&Write]) -> Result<(), Error> {
         let parent = self.path.parent().unwrap_or(&planned.mount);
-        if self.made == 0 || parent != planned.mount {
+        if planned.whole && (self.made == 0 || parent != planned.mount) {
             self.refuse_threaded()?;
         }
         let needed =

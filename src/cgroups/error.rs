@@ -144,6 +144,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a cgroup could not be made for want of the one above.
+    #[must_use]
+    pub fn is_no_parent(&self) -> bool {
+        matches!(self, Self::Make { errno: Errno::ENOENT, .. })
+    }
+
     /// The kernel's answer, if the kernel was asked.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {

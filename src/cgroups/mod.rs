@@ -73,16 +73,28 @@ impl Record {
     /// What will be there once the plan is carried out: written down before, so that a killed `create` leaves nothing
     /// that cannot be found.
     #[must_use]
-    pub fn planned(plan: &CgroupPlan) -> Self {
+    pub fn planned(plan: &CgroupPlan, parents: Parents) -> Self {
         let dir = |dir: &CgroupDir| Dir {
             version: dir.version,
             controllers: dir.controllers.clone(),
             path: dir.path.clone(),
-            made: 1 + missing_parents(&dir.path),
+            made: match parents {
+                Parents::There => 1,
+                Parents::Made => 1 + missing_parents(&dir.path),
+            },
         };
         let unit = plan.unit.as_ref().map(Unit::planned);
         Self { dirs: plan.dirs.iter().map(dir).collect(), unit }
     }
+}
+
+/// The cgroups that a planned one lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parents {
+    /// They are there, as they are for most containers.
+    There,
+    /// Those that are missing are made with it.
+    Made,
 }
 
 /// How many directories above this one have to be made with it.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cgroup, Error, Placeholder};
+use super::{Cgroup, Error, Parents, Placeholder};
 use crate::plan::{CgroupPlan, Property, UnitPlan, Write};
 use crate::sys::Errno;
 use crate::systemd::{self, Systemd};
@@ -68,7 +68,7 @@ impl Cgroup {
             }
         }
         let writes = plan.writes.iter().map(with_room).collect();
-        self.build(&CgroupPlan { writes, ..plan.clone() })?;
+        self.build(&CgroupPlan { writes, ..plan.clone() }, Parents::Made)?;
         // Of a directory that somebody had made before, systemd takes no notice.
         self.dirs.iter().try_for_each(|dir| dir.refuse_unless_idle(Some(placeholder)))
     }

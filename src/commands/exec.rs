@@ -1,7 +1,5 @@
 //! `exec`: one more process in a container.
 
-use std::os::fd::AsFd;
-
 use super::console::Console;
 use super::launch;
 use super::start::saved_spec;
@@ -21,16 +19,12 @@ use crate::timing;
 pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
     timing::phase("read the container's record, look at it");
     let container = store.load(&request.id)?;
-    match container.status()? {
-        Status::Stopped => return Err(Cause::Status("cannot exec in a stopped container")),
-        Status::Paused if !request.ignore_paused => {
-            return Err(Cause::Status("cannot exec in a paused container (use --ignore-paused to override)"));
-        }
-        _ => {}
-    }
     let Some(init) = container.init()? else {
         return Err(Cause::Status("cannot exec in a stopped container"));
     };
+    if container.status_alive()? == Status::Paused && !request.ignore_paused {
+        return Err(Cause::Status("cannot exec in a paused container (use --ignore-paused to override)"));
+    }
     timing::phase("read and parse config.json");
     let spec = saved_spec(&container)?;
     let process = process_of(&spec, request)?;
@@ -41,7 +35,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         preserve_fds: launch::check_preserved(request.preserve_fds)?,
         ..plan::Request::new(&container.id, &container.record.bundle)
     };
-    let facts = host::facts(plan::Wanted::by(&spec, Some(&process)));
+    let facts = host::facts(plan::Wanted::by_process(&process));
     let plan = plan::compile_exec(&spec, &process, &plan_request, &facts)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
@@ -51,7 +45,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     let mut spawned = process::exec(ExecLaunch {
         plan: &plan,
         cgroup: &cgroup,
-        container: init.as_fd(),
+        container: init.into(),
         beside: request.cgroups.is_empty().then_some(container.record.pid),
         sockets: Sockets { console: console.sender.take(), start: None },
         state: &state,

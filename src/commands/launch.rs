@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Driver, delete};
-use crate::cgroups::{self, Cgroup, Placeholder};
+use crate::cgroups::{self, Cgroup, Parents, Placeholder};
 use crate::cli::Create;
 use crate::error::Cause;
 use crate::log::Log;
-use crate::plan::{self, HostFacts, Plan};
+use crate::plan::{self, CgroupPlan, HostFacts, Plan};
 use crate::process::{self, Launch, Moment, NotifySocket, Sockets, Spawned};
 use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
@@ -61,7 +61,7 @@ pub(super) fn compile(
     };
     let systemd = driver.connect()?;
     let known = systemd.as_ref().map(Systemd::facts).transpose()?;
-    let facts = host::facts(plan::Wanted::by(&spec, spec.process.as_ref()));
+    let facts = host::facts(plan::Wanted::by(&spec));
     let rootless = driver.rootless().unwrap_or(facts.rootless);
     timing::phase("compile the plan");
     let plan = plan::compile(&spec, &request, &HostFacts { systemd: known, rootless, ..facts })?;
@@ -169,7 +169,7 @@ impl<'a> Birth<'a> {
                 let (cgroup, placeholder) = Cgroup::start(plan, unit, systemd)?;
                 (birth.cgroup, birth.placeholder) = (cgroup, Some(placeholder));
             }
-            _ => birth.cgroup = Cgroup::create(plan)?,
+            _ => birth.cgroup = birth.make_cgroup(plan)?,
         }
         let record = birth.cgroup.record();
         birth.container()?.record.cgroup = record;
@@ -177,8 +177,21 @@ impl<'a> Birth<'a> {
         Ok(birth)
     }
 
+    /// Parents that have to be made are in the journal before they are, but looked for only if there are any.
+    fn make_cgroup(&mut self, plan: &CgroupPlan) -> Result<Cgroup, Cause> {
+        match Cgroup::create(plan, Parents::There) {
+            Err(err) if err.is_no_parent() => {}
+            made => return Ok(made?),
+        }
+        let container = self.container()?;
+        container.record.cgroup = cgroups::Record::planned(plan, Parents::Made);
+        container.save_record()?;
+        Ok(Cgroup::create(plan, Parents::Made)?)
+    }
+
     fn journal(&self) -> Record {
         let Compiled { bundle, spec, plan, .. } = self.compiled;
+        let parents = if plan.parent.cgroup.unit.is_some() { Parents::Made } else { Parents::There };
         let rootfs = spec.root.as_ref().map(|root| bundle.join(&root.path)).unwrap_or_default();
         let own_pid_ns =
             spec.linux.namespaces.iter().any(|ns| ns.kind == NamespaceKind::Pid && ns.path.is_none());
@@ -188,7 +201,7 @@ impl<'a> Birth<'a> {
             rootfs,
             created: timestamp::nanoseconds(SystemTime::now()),
             owner: nix::unistd::getuid().as_raw(),
-            cgroup: cgroups::Record::planned(&plan.parent.cgroup),
+            cgroup: cgroups::Record::planned(&plan.parent.cgroup, parents),
             intel_rdt: plan.parent.intel_rdt.as_ref().map(resctrl::Group::planned),
             private_pid_ns: own_pid_ns,
             has_poststart: !spec.hooks.poststart.is_empty(),

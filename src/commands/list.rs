@@ -1,10 +1,13 @@
 //! `list`: the containers below `--root`.
 
+use std::path::Path;
+
 use super::print;
 use crate::cli::ListFormat;
 use crate::error::Cause;
 use crate::log::Log;
-use crate::state::{self, Container, Status, Store};
+use crate::state::{self, Record, Status, Store};
+use crate::sys::file;
 
 /// Prints every container, or just the ids.
 pub fn list(store: &Store, format: ListFormat, quiet: bool, log: &Log) -> Result<(), Cause> {
@@ -12,10 +15,11 @@ pub fn list(store: &Store, format: ListFormat, quiet: bool, log: &Log) -> Result
     if quiet {
         return print(&ids.iter().map(|id| format!("{id}\n")).collect::<String>());
     }
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(ids.len());
+    let users = Users::read();
     for id in &ids {
         match look(store, id) {
-            Ok(row) => found.push(row),
+            Ok((record, status)) => found.push((id, users.name(record.owner), record, status)),
             // Deleted since the ids were read.
             Err(state::Error::Absent) => {}
             // One broken container must not hide the others.
@@ -23,7 +27,7 @@ pub fn list(store: &Store, format: ListFormat, quiet: bool, log: &Log) -> Result
         }
     }
     let views: Vec<_> =
-        found.iter().map(|(container, status, owner)| container.view(*status, owner)).collect();
+        found.iter().map(|(id, owner, record, status)| record.view(id, *status, owner)).collect();
     match format {
         ListFormat::Json => {
             print(&format!("{}\n", serde_json::to_string(&views).map_err(Cause::json("list"))?))
@@ -40,10 +44,11 @@ pub fn list(store: &Store, format: ListFormat, quiet: bool, log: &Log) -> Result
     }
 }
 
-fn look(store: &Store, id: &str) -> Result<(Container, Status, String), state::Error> {
+/// Its folder is not kept open: there may be more containers than a process may have descriptors.
+fn look(store: &Store, id: &str) -> Result<(Record, Status), state::Error> {
     let container = store.load(id)?;
-    let (status, owner) = (container.status()?, user_name(container.record.owner));
-    Ok((container, status, owner))
+    let status = container.status()?;
+    Ok((container.into_record(), status))
 }
 
 /// Columns as wide as their widest cell and three spaces, at least twelve.
@@ -60,14 +65,23 @@ fn table<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
-/// A user's name from /etc/passwd, as the host's administrator knows it; a user without one has the number.
+/// The users of /etc/passwd, as the host's administrator knows them.
 ///
 /// Not getpwuid(3): in a static binary it would load the host's name service modules.
-pub fn user_name(uid: u32) -> String {
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let uid = uid.to_string();
-    let entry = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid));
-    entry.and_then(|line| line.split(':').next()).map_or(uid, str::to_owned)
+pub(super) struct Users(String);
+
+impl Users {
+    pub fn read() -> Self {
+        let passwd = file::read(Path::new("/etc/passwd")).unwrap_or_default();
+        Self(String::from_utf8(passwd).unwrap_or_default())
+    }
+
+    /// A user's name; one without has the number.
+    pub fn name(&self, uid: u32) -> String {
+        let uid = uid.to_string();
+        let entry = self.0.lines().find(|line| line.split(':').nth(2) == Some(&uid));
+        entry.and_then(|line| line.split(':').next()).map_or(uid, str::to_owned)
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +99,7 @@ mod tests {
 
     #[test]
     fn users_have_names_or_numbers() {
-        assert_eq!(user_name(0), "root");
-        assert_eq!(user_name(3_999_999_999), "3999999999");
+        let users = Users::read();
+        assert_eq!([users.name(0), users.name(3_999_999_999)], ["root", "3999999999"]);
     }
 }

@@ -79,6 +79,5 @@ pub(super) fn recompile(store: &Store, container: &Container) -> Result<plan::Pl
         notify_dir: Some(&notify_dir),
         ..plan::Request::new(&container.id, &container.record.bundle)
     };
-    let wanted = plan::Wanted::by(&spec, spec.process.as_ref());
-    Ok(plan::compile(&spec, &request, &host::facts(wanted))?)
+    Ok(plan::compile(&spec, &request, &host::facts(plan::Wanted::by(&spec)))?)
 }

@@ -1,13 +1,13 @@
 //! `state`: prints what is known of a container.
 
-use super::{list::user_name, print};
+use super::{list::Users, print};
 use crate::error::Cause;
 use crate::state::Store;
 
 /// Prints the container's state document, with runc's additions.
 pub fn state(store: &Store, id: &str) -> Result<(), Cause> {
     let container = store.load(id)?;
-    let owner = user_name(container.record.owner);
-    let view = container.view(container.status()?, &owner);
+    let owner = Users::read().name(container.record.owner);
+    let view = container.record.view(id, container.status()?, &owner);
     print(&format!("{}\n", serde_json::to_string_pretty(&view).map_err(Cause::json("state"))?))
 }

@@ -47,8 +47,8 @@ pub fn update(store: &Store, request: &Update) -> Result<(), Cause> {
     let cgroup = container.cgroup();
     let systemd = cgroup.unit().map(|unit| Systemd::connect(unit.user)).transpose()?;
     let known = systemd.as_ref().map(Systemd::facts).transpose()?;
-    let changes =
-        plan::cgroup::update(&wanted, &HostFacts { systemd: known, ..host::facts(plan::Wanted::default()) })?;
+    let facts = host::facts(plan::Wanted { cgroups: true, ..plan::Wanted::default() });
+    let changes = plan::cgroup::update(&wanted, &HostFacts { systemd: known, ..facts })?;
     if let Some(limit) = changes.usage_below {
         cgroup.check_before_update(limit)?;
     }

@@ -42,6 +42,7 @@ pub(super) fn compile(
                     target,
                     propagation,
                     must_be_proc: false,
+                    is_dir: true,
                 }),
             );
             return Ok(());
@@ -95,6 +96,7 @@ fn all_of_v1(
                     target: place,
                     propagation: Vec::new(),
                     must_be_proc: false,
+                    is_dir: true,
                 }),
             );
         }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use super::unit::SystemdFacts;
 use crate::spec::{Process, Spec};
 
-/// Parts of the host that few documents speak of: looked at only for those.
+/// Parts of the host that not every plan depends on: looked at only for those that do.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
+    /// [`HostFacts::cgroups`], where no process joins the cgroup of a container that is there.
+    pub cgroups: bool,
     /// [`HostFacts::resctrl`].
     pub resctrl: bool,
     /// [`HostFacts::apparmor`] and [`HostFacts::selinux`].
@@ -15,15 +17,21 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What a document's plan depends on, or that of another process for it.
+    /// What a container's plan depends on.
     #[must_use]
-    pub fn by(spec: &Spec, process: Option<&Process>) -> Self {
-        let labelled =
-            |process: &Process| process.apparmor_profile.is_some() || process.selinux_label.is_some();
+    pub fn by(spec: &Spec) -> Self {
         Self {
+            cgroups: true,
             resctrl: spec.linux.intel_rdt.is_some(),
-            security_modules: spec.linux.mount_label.is_some() || process.is_some_and(labelled),
+            security_modules: spec.linux.mount_label.is_some()
+                || spec.process.as_ref().is_some_and(Process::is_labelled),
         }
+    }
+
+    /// What the plan of one more process depends on.
+    #[must_use]
+    pub fn by_process(process: &Process) -> Self {
+        Self { security_modules: process.is_labelled(), ..Self::default() }
     }
 }
 

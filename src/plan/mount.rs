@@ -98,6 +98,9 @@ pub struct Attach {
     pub propagation: Vec<PropagationChange>,
     /// Whether the tree must be a procfs, as for a bind on /proc.
     pub must_be_proc: bool,
+    /// Whether the tree is a directory, as a cgroup is; init looks at any other.
+    #[serde(skip)]
+    pub is_dir: bool,
 }
 
 /// A mount to change in place.

@@ -153,7 +153,7 @@ fn bind(
     let source = tree.source.to_string();
     let slot = out.open(Open::Tree(tree));
     let propagation = if first == libc::MS_PRIVATE { Vec::new() } else { options.propagation };
-    out.step(at, Op::Attach(Attach { slot, source, target, propagation, must_be_proc }));
+    out.step(at, Op::Attach(Attach { slot, source, target, propagation, must_be_proc, is_dir: false }));
     Ok(())
 }
 

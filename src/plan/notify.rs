@@ -22,7 +22,7 @@ pub(super) fn mount(dir: &Path, out: &mut Builder) -> Result<(), Error> {
     let attrs = Attrs { set: libc::MOUNT_ATTR_RDONLY | no_use, ..Attrs::default() };
     let slot = out.open(Open::Tree(Tree { attrs, must_be_dir: true, ..Tree::new(AT, dir)? }));
     let (source, target) = (dir.display().to_string(), target(AT, Path::new(NOTIFY_DIR))?);
-    let attach = Attach { slot, source, target, propagation: Vec::new(), must_be_proc: false };
+    let attach = Attach { slot, source, target, propagation: Vec::new(), must_be_proc: false, is_dir: true };
     out.step(AT, Op::Attach(attach));
     Ok(())
 }

@@ -60,7 +60,7 @@ pub struct ExecLaunch<'a> {
     /// The cgroup to join.
     pub cgroup: &'a Cgroup,
     /// pidfd of the container's init.
-    pub container: BorrowedFd<'a>,
+    pub container: OwnedFd,
     /// Its number, if the new process may go where it is.
     pub beside: Option<i32>,
     /// Sockets that the plan opens.
@@ -109,7 +109,7 @@ pub fn create(launch: Launch) -> Result<Spawned, Error> {
     let cloned = in_pid_namespace(join.map(AsFd::as_fd), hooks_follow, || {
         birthplace.clone3(flags.cast_unsigned().into())
     });
-    let cloned = cloned.map_err(|cause| no_clone(&plan.parent.namespaces, cause))?;
+    let cloned = cloned.map_err(|cause| no_clone(&plan.parent.namespaces, cgroup, cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     timing::phase("what only the runtime may do for init");
@@ -141,9 +141,7 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
         socket: theirs,
         slots: slots::open(&plan.open, sockets)?,
         tasks: cgroup.task_fds()?,
-        container: Some(
-            container.try_clone_to_owned().map_err(|err| sys::errno_of(&err)).during("dup", "pidfd")?,
-        ),
+        container: Some(container),
         filter: filter.as_ref(),
         image: plan.child.program.as_ref().map(Image::new),
         hooks: Vec::new(),
@@ -154,9 +152,9 @@ pub fn exec(launch: ExecLaunch) -> Result<Spawned, Error> {
     init.be_timed().during("mmap", "--trace-timing")?;
     timing::phase("clone init");
     let mut birthplace = Birthplace::open(cgroup, beside)?;
-    let join = plan.join_pid.then_some(container);
-    let cloned = in_pid_namespace(join, false, || birthplace.clone3(0));
-    let cloned = cloned.map_err(|cause| no_clone(&[], cause))?;
+    let join = init.container.as_ref().filter(|_| plan.join_pid);
+    let cloned = in_pid_namespace(join.map(AsFd::as_fd), false, || birthplace.clone3(0));
+    let cloned = cloned.map_err(|cause| no_clone(&[], cgroup, cause))?;
     let Clone::Parent { pid, pidfd } = cloned else { init.run() };
     let mut spawned = Spawned { pid, pidfd, socket, interfaces: None, committed: false };
     timing::phase("what only the runtime may do for init");
@@ -193,7 +191,10 @@ fn in_pid_namespace(
     cloned.during("clone3", "")
 }
 
-fn no_clone(namespaces: &[NamespaceKind], cause: sys::Error) -> Error {
+fn no_clone(namespaces: &[NamespaceKind], cgroup: &Cgroup, cause: sys::Error) -> Error {
+    if let (Errno::EOPNOTSUPP, Err(err)) = (cause.errno, cgroup.refuse_threaded()) {
+        return err.into();
+    }
     let names: Vec<&str> = namespaces.iter().map(|kind| kind.name()).collect();
     let user_ns = namespaces.contains(&NamespaceKind::User);
     Error::Clone { namespaces: names.join(", "), user_ns, cause }

@@ -52,6 +52,14 @@ pub struct Process {
     pub exec_cpu_affinity: Option<ExecCpuAffinity>,
 }
 
+impl Process {
+    /// Whether it has the label of a security module.
+    #[must_use]
+    pub fn is_labelled(&self) -> bool {
+        self.apparmor_profile.is_some() || self.selinux_label.is_some()
+    }
+}
+
 /// `process.consoleSize`, in characters.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(remote = "Self")]

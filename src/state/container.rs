@@ -10,7 +10,7 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bin
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{Error, Init, Record, State, Status, View};
+use super::{Error, Init, Record, State, Status};
 use crate::cgroups::Cgroup;
 use crate::sys::file::{flock, read_at, write_atomic, write_new};
 use crate::sys::{self, Context, Errno};
@@ -67,6 +67,12 @@ impl Container {
             // a valid descriptor cannot fail.
             let _ = flock(self.dir.as_fd(), libc::LOCK_UN);
         }
+    }
+
+    /// What is remembered of it, without its folder.
+    #[must_use]
+    pub fn into_record(mut self) -> Record {
+        std::mem::take(&mut self.record)
     }
 
     /// Its folder.
@@ -140,12 +146,15 @@ impl Container {
     /// killed and the container is `stopped`. A dead process, a zombie too: `stopped`. A frozen cgroup: `paused`. A
     /// start socket: `created`. Else `running`.
     pub fn status(&self) -> Result<Status, Error> {
-        if self.record.pid == 0 {
-            return Ok(if self.held_elsewhere()? { Status::Creating } else { Status::Stopped });
+        match self.record.pid {
+            0 => Ok(if self.held_elsewhere()? { Status::Creating } else { Status::Stopped }),
+            pid if super::start_time(pid)? != Some(self.record.start_time) => Ok(Status::Stopped),
+            _ => self.status_alive(),
         }
-        if super::start_time(self.record.pid)? != Some(self.record.start_time) {
-            return Ok(Status::Stopped);
-        }
+    }
+
+    /// Where the container is in its life while its first process is alive.
+    pub fn status_alive(&self) -> Result<Status, Error> {
         if self.cgroup().is_frozen()? {
             return Ok(Status::Paused);
         }
@@ -253,23 +262,6 @@ impl Container {
             pid,
             bundle: &self.record.bundle,
             annotations: &self.record.annotations,
-        }
-    }
-
-    /// The state as `state` and `list` print it.
-    #[must_use]
-    pub fn view<'a>(&'a self, status: Status, owner: &'a str) -> View<'a> {
-        let pid = if matches!(status, Status::Stopped | Status::Creating) { 0 } else { self.record.pid };
-        View {
-            oci_version: &self.record.oci_version,
-            id: &self.id,
-            pid,
-            status,
-            bundle: &self.record.bundle,
-            rootfs: &self.record.rootfs,
-            created: &self.record.created,
-            annotations: &self.record.annotations,
-            owner,
         }
     }
 

@@ -60,6 +60,12 @@ impl Init {
     }
 }
 
+impl From<Init> for OwnedFd {
+    fn from(init: Init) -> Self {
+        init.pidfd
+    }
+}
+
 impl AsFd for Init {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()

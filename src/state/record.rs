@@ -50,6 +50,23 @@ impl Record {
     pub(super) fn unwritten() -> Self {
         Self { oci_version: OCI_VERSION.to_owned(), ..Self::default() }
     }
+
+    /// The state of container `id` as `state` and `list` print it.
+    #[must_use]
+    pub fn view<'a>(&'a self, id: &'a str, status: Status, owner: &'a str) -> View<'a> {
+        let pid = if matches!(status, Status::Stopped | Status::Creating) { 0 } else { self.pid };
+        View {
+            oci_version: &self.oci_version,
+            id,
+            pid,
+            status,
+            bundle: &self.bundle,
+            rootfs: &self.rootfs,
+            created: &self.created,
+            annotations: &self.annotations,
+            owner,
+        }
+    }
 }
 
 /// Where a container is in its life (runtime.md, "State"); `paused` is our own addition, as it is runc's.

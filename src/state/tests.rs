@@ -158,7 +158,7 @@ fn the_state_document_is_runcs() {
         ..Default::default()
     };
     assert_eq!(
-        serde_json::to_string(&container.view(Status::Running, "root")).unwrap(),
+        serde_json::to_string(&container.record.view("c", Status::Running, "root")).unwrap(),
         r#"{"ociVersion":"1.2.0","id":"c","pid":7,"status":"running","bundle":"/b","rootfs":"/b/rootfs","created":"2026-01-02T03:04:05.6Z","owner":"root"}"#
     );
     container.record.annotations.insert("k".into(), "<&>".into());
@@ -166,7 +166,7 @@ fn the_state_document_is_runcs() {
         serde_json::to_string(&container.state(Status::Creating, 9)).unwrap(),
         r#"{"ociVersion":"1.2.0","id":"c","status":"creating","pid":9,"bundle":"/b","annotations":{"k":"<&>"}}"#
     );
-    assert_eq!(container.view(Status::Stopped, "root").pid, 0);
+    assert_eq!(container.record.view("c", Status::Stopped, "root").pid, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Hosts of other kinds than v2 alone: the probe, and what must work without cgroup2.
 
-use hull::cgroups::{Cgroup, layout};
+use hull::cgroups::{Cgroup, Parents, layout};
 use hull::plan;
 
 use super::view::{NOTHING, ODD_MOUNTS, PURE_V1};
@@ -43,7 +43,7 @@ fn without_any_cgroup_only_a_document_that_wants_one_is_refused() {
         let spec = format!(r#"{{"ociVersion": "1.3.0", "linux": {{"resources": {resources}}}}}"#);
         plan::cgroup::compile("web", &serde_json::from_str(&spec).unwrap(), &facts())
     };
-    let cgroup = Cgroup::create(&compile("{}").unwrap()).unwrap();
+    let cgroup = Cgroup::create(&compile("{}").unwrap(), Parents::Made).unwrap();
     assert_eq!(cgroup, Cgroup::default());
     assert!(cgroup.pids().unwrap().is_empty() && !cgroup.can_freeze());
     cgroup.kill().unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use hull::cgroups::{Cgroup, Error, Oom, layout};
+use hull::cgroups::{Cgroup, Error, Oom, Parents, layout};
 use hull::sys::Errno;
 use nix::poll::{PollFd, PollTimeout, poll};
 
@@ -91,7 +91,7 @@ fn a_refused_limit_names_file_and_value_and_leaves_nothing_behind() {
     needs!(root, cgroup_v1("cpuset"));
     let name = unique();
     let plan = plan(&format!("/{name}/inner"), r#"{"cpu": {"cpus": "4000"}}"#);
-    let err = Cgroup::create(&plan).unwrap_err();
+    let err = Cgroup::create(&plan, Parents::Made).unwrap_err();
     let file = format!("/sys/fs/cgroup/cpuset/{name}/inner/cpuset.cpus");
     let expected = format!("linux.resources.cpu.cpus: cannot write \"4000\" to {file}: ");
     assert!(err.to_string().starts_with(&expected), "{err}");
@@ -219,7 +219,7 @@ fn a_cgroup_in_use_is_not_taken_and_its_process_survives() {
     let other = Made::new(&format!("/{name}"), "{}");
     let _guest = other.sleepers(1);
     let plan = plan(&format!("/{name}"), "{}");
-    let err = Cgroup::create(&plan).unwrap_err();
+    let err = Cgroup::create(&plan, Parents::Made).unwrap_err();
     assert!(matches!(err, Error::Populated { .. }), "{err}");
     assert!(!other.cgroup.pids().unwrap().is_empty());
     let state = state_of(other.cgroup.pids().unwrap()[0]);
@@ -232,7 +232,7 @@ fn a_frozen_cgroup_is_not_taken() {
     let name = unique();
     let other = Made::new(&format!("/{name}"), "{}");
     other.cgroup.freeze().unwrap();
-    let err = Cgroup::create(&plan(&format!("/{name}"), "{}")).unwrap_err();
+    let err = Cgroup::create(&plan(&format!("/{name}"), "{}"), Parents::Made).unwrap_err();
     assert!(matches!(err, Error::Frozen { .. }), "{err}");
     other.cgroup.thaw().unwrap();
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hull::cgroups::{Cgroup, Error, layout};
+use hull::cgroups::{Cgroup, Error, Parents, layout};
 use hull::sys::Errno;
 
 use super::view::PURE_V2;
@@ -60,7 +60,7 @@ fn a_parent_that_cannot_hand_down_is_named() {
     let _guest = holder.sleepers(1);
     let parent = holder.paths[0].display().to_string();
     let below = parent.trim_start_matches("/sys/fs/cgroup");
-    let err = Cgroup::create(&plan(&format!("{below}/x"), &limit)).unwrap_err();
+    let err = Cgroup::create(&plan(&format!("{below}/x"), &limit), Parents::Made).unwrap_err();
     let Error::NotDelegated { controller, errno, .. } = &err else { panic!("{err}") };
     assert_eq!((controller.as_str(), *errno), ("hugetlb", Some(Errno::EBUSY)));
     assert!(
@@ -80,7 +80,7 @@ fn a_threaded_parent_is_refused() {
     let threaded = nest(&top.paths[0], "threaded");
     fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
     let below = threaded.strip_prefix("/sys/fs/cgroup").unwrap().join("x");
-    let err = Cgroup::create(&plan(&format!("/{}", below.display()), "{}")).unwrap_err();
+    let err = Cgroup::create(&plan(&format!("/{}", below.display()), "{}"), Parents::Made).unwrap_err();
     assert!(matches!(&err, Error::Threaded { kind, .. } if kind == "domain invalid"), "{err}");
     assert!(!threaded.join("x").exists());
 }
@@ -95,7 +95,10 @@ fn freezing_waits_for_the_kernel_and_killing_works_on_the_frozen() {
     made.cgroup.freeze().unwrap();
     assert!(made.cgroup.is_frozen().unwrap());
     assert!(fs::read_to_string(made.paths[0].join("cgroup.events")).unwrap().contains("frozen 1"));
-    let err = Cgroup::create(&plan(&made.paths[0].display().to_string().replace("/sys/fs/cgroup", ""), "{}"));
+    let err = Cgroup::create(
+        &plan(&made.paths[0].display().to_string().replace("/sys/fs/cgroup", ""), "{}"),
+        Parents::Made,
+    );
     assert!(matches!(err, Err(Error::Frozen { .. })), "{err:?}");
     made.cgroup.thaw().unwrap();
     assert!(!made.cgroup.is_frozen().unwrap());
@@ -180,7 +183,7 @@ fn a_cgroup_in_use_is_not_taken() {
     let name = unique();
     let other = Made::new(&format!("/{name}"), "{}");
     let _guest = other.sleepers(1);
-    let err = Cgroup::create(&plan(&format!("/{name}"), "{}")).unwrap_err();
+    let err = Cgroup::create(&plan(&format!("/{name}"), "{}"), Parents::Made).unwrap_err();
     assert!(matches!(err, Error::Populated { .. }), "{err}");
     assert!(!other.cgroup.pids().unwrap().is_empty());
 }
