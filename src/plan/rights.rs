@@ -24,7 +24,7 @@ impl Rights {
         let mut set = |name: &str, list: &[String]| {
             let mut bits = 0;
             for (index, word) in list.iter().enumerate() {
-                let at = format!("process.capabilities.{name}[{index}]");
+                let at = format_args!("process.capabilities.{name}[{index}]");
                 match caps::Capability::from_str(word) {
                     Err(_) => out.warn(format!("{at}: unknown capability {word:?} is ignored")),
                     Ok(cap) if cap.bitmask() & grantable == 0 => {

@@ -164,10 +164,22 @@ pub enum Error {
 /// Parses `text`, which was read from `path`.
 pub fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &[u8]) -> Result<T, Error> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    serde_json::from_slice(text).map_err(|source| {
+    from_json(text).map_err(|source| {
         let pointer = pointer::pointer(text, &source);
         Error::Json { path: path.to_owned(), pointer, source }
     })
+}
+
+/// Reads JSON. That it is UTF-8 is seen for all of it at once, which takes a fraction of the time that looking at each
+/// string takes.
+pub fn from_json<'de, T: Deserialize<'de>>(text: &'de [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        // This one says where.
+        Err(err) => Err(serde_json::from_slice::<serde_json::Value>(text)
+            .err()
+            .unwrap_or_else(|| serde::de::Error::custom(err))),
+    }
 }
 
 /// `null` is the same as an absent property.

@@ -12,21 +12,34 @@ use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Unexpected, Vis
 pub struct Names {
     /// Each followed by [`END`].
     text: String,
+    count: usize,
 }
 
 /// Is in no name.
-const END: char = '\0';
+const END: u8 = b'\0';
 
 impl Names {
     /// The names.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.text.split_terminator(END)
+        let mut rest = self.text.as_str();
+        std::iter::from_fn(move || {
+            let end = rest.bytes().position(|byte| byte == END)?;
+            let name = &rest[..end];
+            rest = &rest[end + 1..];
+            Some(name)
+        })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.count == 0
     }
 }
 
@@ -48,7 +61,9 @@ impl<'de> Visitor<'de> for List {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
         let mut names = Names::default();
-        while list.next_element_seed(Next(&mut names.text))?.is_some() {}
+        while list.next_element_seed(Next(&mut names.text))?.is_some() {
+            names.count += 1;
+        }
         Ok(names)
     }
 }
@@ -72,11 +87,11 @@ impl Visitor<'_> for Next<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
-        if name.contains(END) {
+        if name.bytes().any(|byte| byte == END) {
             return Err(E::invalid_value(Unexpected::Str(name), &"a name"));
         }
         self.0.push_str(name);
-        self.0.push(END);
+        self.0.push(char::from(END));
         Ok(())
     }
 }

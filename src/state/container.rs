@@ -12,6 +12,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Error, Init, Record, State, Status};
 use crate::cgroups::Cgroup;
+use crate::spec::from_json;
 use crate::sys::file::{flock, read_at, write_atomic, write_new};
 use crate::sys::{self, Context, Errno};
 
@@ -47,7 +48,7 @@ impl Container {
             result => {
                 let text = result.during("read", self.path.join("state.json").display())?;
                 let corrupt = |source| Error::Corrupt { path: self.path.join("state.json"), source };
-                self.record = serde_json::from_slice(&text).map_err(corrupt)?;
+                self.record = from_json(&text).map_err(corrupt)?;
             }
         }
         Ok(())

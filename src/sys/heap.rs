@@ -44,14 +44,22 @@ impl Heap {
             let end = start.checked_add(layout.size())?;
             (end <= SIZE && layout.align() <= ALIGN).then_some((start, end))
         };
-        let next = self.next.fetch_update(Relaxed, Relaxed, |next| fit(next).map(|(_, end)| end)).ok()?;
-        fit(next).map(|(start, _)| start)
+        let mut next = self.next.load(Relaxed);
+        loop {
+            let (start, end) = fit(next)?;
+            match self.next.compare_exchange_weak(next, end, Relaxed, Relaxed) {
+                Ok(_) => return Some(start),
+                Err(moved) => next = moved,
+            }
+        }
     }
 
     /// Moves the end of the last block; `false` if the block is not the last, or would not fit.
     fn resize_last(&self, offset: usize, old: usize, new: usize) -> bool {
         let end = offset.checked_add(new).filter(|end| *end <= SIZE);
-        end.is_some_and(|end| self.next.compare_exchange(offset + old, end, Relaxed, Relaxed).is_ok())
+        // Looked at first: most blocks are not the last, and the exchange takes longer than all the rest.
+        self.next.load(Relaxed) == offset + old
+            && end.is_some_and(|end| self.next.compare_exchange(offset + old, end, Relaxed, Relaxed).is_ok())
     }
 }
 

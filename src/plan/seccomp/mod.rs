@@ -120,9 +120,9 @@ impl SeccompPlan {
         }
         let mut notifies = false;
         for (i, rule) in profile.syscalls.iter().enumerate() {
-            let at = format!("{at}.syscalls[{i}]");
-            notifies |= check_notify(rule, path.is_some(), &at)?;
-            let rule = plan.rule(rule, &at)?;
+            let at = format_args!("{at}.syscalls[{i}]");
+            notifies |= check_notify(rule, path.is_some(), at)?;
+            let rule = plan.rule(rule, at)?;
             plan.rules.push(rule);
         }
         plan.listener = path.filter(|_| notifies).map(|path| Listener { path, metadata });
@@ -134,11 +134,11 @@ impl SeccompPlan {
         Ok(plan)
     }
 
-    fn rule(&mut self, rule: &spec::SyscallRule, at: &str) -> Result<Rule, Error> {
+    fn rule(&mut self, rule: &spec::SyscallRule, at: fmt::Arguments) -> Result<Rule, Error> {
         if rule.names.is_empty() {
             return Err(Error::new(format!("{at}.names"), "names no system call").hint("remove the rule"));
         }
-        let mut calls = Vec::with_capacity(rule.names.iter().count());
+        let mut calls = Vec::with_capacity(rule.names.len());
         for (i, name) in rule.names.iter().enumerate() {
             if name.is_empty() {
                 return Err(Error::new(format!("{at}.names[{i}]"), "is empty").hint("remove the entry"));
@@ -160,7 +160,7 @@ impl SeccompPlan {
 }
 
 /// Refuses a notification that could never be answered; says whether the rule notifies.
-fn check_notify(rule: &spec::SyscallRule, has_listener: bool, at: &str) -> Result<bool, Error> {
+fn check_notify(rule: &spec::SyscallRule, has_listener: bool, at: fmt::Arguments) -> Result<bool, Error> {
     if rule.action != Action::Notify {
         return Ok(false);
     }
