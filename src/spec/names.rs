@@ -20,7 +20,7 @@ const END: u8 = b'\0';
 
 impl Names {
     /// The names.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
+    pub fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         let mut rest = self.text.as_str();
         std::iter::from_fn(move || {
             let end = rest.bytes().position(|byte| byte == END)?;
@@ -28,6 +28,12 @@ impl Names {
             rest = &rest[end + 1..];
             Some(name)
         })
+    }
+
+    fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.text.push(char::from(END));
+        self.count += 1;
     }
 
     /// How many there are.
@@ -40,6 +46,14 @@ impl Names {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Names {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(list: I) -> Self {
+        let mut names = Self::default();
+        list.into_iter().for_each(|name| names.push(name));
+        names
     }
 }
 
@@ -61,15 +75,13 @@ impl<'de> Visitor<'de> for List {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
         let mut names = Names::default();
-        while list.next_element_seed(Next(&mut names.text))?.is_some() {
-            names.count += 1;
-        }
+        while list.next_element_seed(Next(&mut names))?.is_some() {}
         Ok(names)
     }
 }
 
 /// Reads one name, to the end of what was read before.
-struct Next<'a>(&'a mut String);
+struct Next<'a>(&'a mut Names);
 
 impl<'de> DeserializeSeed<'de> for Next<'_> {
     type Value = ();
@@ -90,8 +102,7 @@ impl Visitor<'_> for Next<'_> {
         if name.bytes().any(|byte| byte == END) {
             return Err(E::invalid_value(Unexpected::Str(name), &"a name"));
         }
-        self.0.push_str(name);
-        self.0.push(char::from(END));
+        self.0.push(name);
         Ok(())
     }
 }

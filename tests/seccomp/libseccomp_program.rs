@@ -21,7 +21,7 @@ pub fn compile(profile: &Seccomp, machines: &[Machine], big_endian: bool) -> Vec
         if action == default {
             continue;
         }
-        for name in &rule.names {
+        for name in rule.names.iter() {
             let Ok(call) = ScmpSyscall::from_name(name) else { continue };
             let args: Vec<_> = rule.args.iter().map(compare).collect();
             let added = match repeats(&rule.args) {

@@ -29,7 +29,7 @@ fn profile(default: &str, names: &[&str]) -> Seccomp {
 #[test]
 fn on_each_architecture_beyond_its_own_last_call() {
     let docker = docker();
-    let named = docker.syscalls.iter().flat_map(|rule| &rule.names);
+    let named = docker.syscalls.iter().flat_map(|rule| rule.names.iter());
     let last = |arch| named.clone().filter_map(|name| Syscall::named(name)?.number(arch)).max().unwrap();
     for (arch, audit) in [(Arch::X86_64, 0xc000_003e), (Arch::X86, 0x4000_0003), (Arch::X32, 0xc000_003e)] {
         let last = last(arch);

@@ -98,7 +98,7 @@ pub fn profile(random: &mut Random) -> Seccomp {
         }
         let args = if conditional { args(random) } else { Vec::new() };
         syscalls.push(SyscallRule {
-            names: chosen.into_iter().map(str::to_owned).collect(),
+            names: chosen.into_iter().collect(),
             action: action.0,
             errno_ret: action.1,
             args,
