@@ -8,7 +8,7 @@
     reason = "a test may panic, uses some needs only, and writes only into cgroups of its own"
 )]
 
-#[path = "harness/needs.rs"]
+#[path = "harness/mod.rs"]
 mod harness;
 
 #[path = "cgroups/hosts.rs"]

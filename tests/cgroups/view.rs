@@ -57,15 +57,15 @@ impl View {
 
     /// The same for more tests than `name`: those that these arguments choose are run inside.
     pub fn entered_by(&self, name: &str, chosen: &[&str]) -> bool {
+        if let Err(reason) = harness::root() {
+            harness::skip(&format!("{}::{name}", env!("CARGO_CRATE_NAME")), &reason);
+            return false;
+        }
         let layout = layout::probe();
         if (self.holds)(&layout) {
             return true;
         }
         assert!(std::env::var_os(INSIDE).is_none(), "the view is not what it should be: {layout:?}");
-        if let Err(reason) = harness::root() {
-            harness::skip(&format!("{}::{name}", env!("CARGO_CRATE_NAME")), &reason);
-            return false;
-        }
         let Some(unified) = layout.v2.filter(|v2| v2.mount.ends_with("unified")) else {
             harness::skip(
                 &format!("{}::{name}", env!("CARGO_CRATE_NAME")),

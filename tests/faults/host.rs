@@ -9,7 +9,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use super::harness::{await_exit, cgroups};
+use super::harness::{await_exit, cgroups, unit_property};
 
 /// How long somebody who was let down may take to notice and end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,9 +48,17 @@ impl Host {
         };
         let left = cgroups(cgroup);
         found.extend(left.first().map(|dir| format!("cgroup {} and {} more", dir.display(), left.len() - 1)));
+        found.extend(self.unit());
         found.extend(files(&self.root).iter().map(|path| format!("state {}", path.display())));
         found.extend(self.changes());
         found
+    }
+
+    /// The scope, if it has one that systemd still knows.
+    fn unit(&self) -> Option<String> {
+        let unit = self.cgroup.rsplit('/').next().filter(|name| name.ends_with(".scope"))?;
+        let known = unit_property(unit, "LoadState") != "not-found";
+        known.then(|| format!("unit {unit}, {}", unit_property(unit, "ActiveState")))
     }
 
     /// Files of the bundle that were not there.

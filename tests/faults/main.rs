@@ -3,11 +3,12 @@
 //! nothing that `delete --force` does not remove; a container that ran before runs on.
 //!
 //! ```text
-//! cargo test --test faults -- [--all | --every N] [--at PROCESS:CALL] [--errno NAME]... [--verbose] [VERB]...
+//! cargo test --test faults -- [--all | --every N] [--at PROCESS:CALL] [--errno NAME... | --kill] [--verbose] [VERB]...
 //! ```
 //!
 //! Without `--all`, every tenth point is tried, beginning at one that differs from build to build. With `--errno`, those
-//! errors are given to every call, in place of the ones that the kernel gives for it. `RUNTIME=/path` sweeps another
+//! errors are given to every call, in place of the ones that the kernel gives for it; with `--kill`, none, and processes are
+//! killed only. `HULL_DRIVER=systemd` has the containers in scopes, on a host with systemd. `RUNTIME=/path` sweeps another
 //! runtime. Faults that change nothing are counted as `ignored`; tests/faults/ignored.txt says why each may be.
 #![allow(
     clippy::unwrap_used,

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::harness::{Bundle, Driver, Finished, Runtime, await_exit, cgroups};
+use super::harness::{Bundle, Driver, Finished, Runtime, await_exit, cgroups, controller, is_v2};
 use super::host::{Host, strangers};
 use super::trace::{self, Blow, Fault, Outcome};
 
@@ -191,10 +191,14 @@ pub struct Verdict {
 }
 
 impl Stage {
-    /// A bundle like Docker's, with all kinds of hooks, and a cgroup two levels deep.
+    /// A bundle like Docker's, with all kinds of hooks, and a cgroup two levels deep or in a scope.
     pub fn new() -> Self {
-        let cgroup = format!("/hull-sweep-{}/{ID}", std::process::id());
-        let mut bundle = Bundle::new(&cgroup);
+        let (driver, name) = (Driver::chosen(), format!("sweep-{}", std::process::id()));
+        let (place, cgroup) = match driver {
+            Driver::Cgroupfs => (format!("/hull-{name}/{ID}"), format!("/hull-{name}/{ID}")),
+            Driver::Systemd => driver.place(&name),
+        };
+        let mut bundle = Bundle::new(&place);
         let path = bundle.path().to_str().unwrap().to_owned();
         fs::create_dir_all(bundle.join("binds/data")).unwrap();
         for name in ["resolv.conf", "hostname", "hosts"] {
@@ -207,15 +211,22 @@ impl Stage {
         bundle.config["hooks"] = json!({
             "createRuntime": outside, "createContainer": outside, "startContainer": inside, "poststart": outside, "poststop": outside,
         });
-        bundle.config["linux"]["cgroupsPath"] = cgroup.clone().into();
+        bundle.config["linux"]["cgroupsPath"] = place.into();
+        // scripts/systemd-host has few controllers.
+        for (limit, name) in [("memory", "memory"), ("cpu", "cpu"), ("pids", "pids"), ("blockIO", "io")] {
+            if is_v2() && controller(name).is_err() {
+                bundle.config["linux"]["resources"].as_object_mut().unwrap().remove(limit);
+            }
+        }
         bundle.config["process"]["args"] = json!(["/probe", "pause"]);
         fs::write(bundle.join("pid"), "").unwrap();
-        let runtime = Runtime::new(Driver::Cgroupfs);
+        let runtime = Runtime::new(driver);
         // What a run makes in the root filesystem is made once, so that every run finds the same.
         symlink("/probe", bundle.rootfs().join("bin/probe")).unwrap();
         bundle.write();
         let host = Host::now(bundle.path(), runtime.root(), &cgroup);
-        let strict = std::env::var_os("RUNTIME").is_none();
+        // A slice is not ours to remove.
+        let strict = std::env::var_os("RUNTIME").is_none() && driver == Driver::Cgroupfs;
         Self { bundle, runtime, host, cgroup, strict, pid: None }
     }
 
@@ -281,6 +292,7 @@ impl Stage {
         }
         let (pid_file, root) = (self.pid_file(), self.runtime.root().to_str().unwrap().to_owned());
         let mut words = vec![self.runtime.binary().to_str().unwrap(), "--root", &root];
+        words.extend((self.runtime.driver == Driver::Systemd).then_some("--systemd-cgroup"));
         words.extend(scenario.words.iter().map(|word| match *word {
             "ID" => ID,
             "PIDFILE" => pid_file.to_str().unwrap(),

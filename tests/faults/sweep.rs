@@ -16,6 +16,8 @@ pub struct Selection {
     every: usize,
     begin: usize,
     errors: Vec<Errno>,
+    /// Death alone.
+    kill: bool,
     /// Only this call, `PROCESS:NUMBER`.
     at: Option<String>,
     verbose: bool,
@@ -26,8 +28,15 @@ impl Selection {
     pub fn parse(words: &[String]) -> Self {
         let runtime = std::env::var_os("RUNTIME").or_else(|| std::env::var_os("HULL"));
         let size = runtime.and_then(|path| Some(std::fs::metadata(path).ok()?.len())).unwrap_or(0);
-        let mut selection =
-            Self { every: 10, begin: 0, errors: Vec::new(), at: None, verbose: false, verbs: Vec::new() };
+        let mut selection = Self {
+            every: 10,
+            begin: 0,
+            errors: Vec::new(),
+            kill: false,
+            at: None,
+            verbose: false,
+            verbs: Vec::new(),
+        };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -38,6 +47,7 @@ impl Selection {
                     selection.errors.push(errno(name).expect(name));
                 }
                 "--at" => (selection.every, selection.at) = (1, words.next().cloned()),
+                "--kill" => selection.kill = true,
                 "--verbose" => selection.verbose = true,
                 // Flags of the usual test programs mean nothing here.
                 flag if flag.starts_with('-') => {}
@@ -57,6 +67,7 @@ impl Selection {
     fn blows(&self, call: &Call, number: usize) -> Vec<Blow> {
         let errors = call.errors();
         let mut blows: Vec<Blow> = match (errors, &self.errors[..]) {
+            _ if self.kill => Vec::new(),
             ([], _) => Vec::new(),
             (errors, []) if self.every == 1 => errors.iter().map(|errno| Blow::Fail(*errno)).collect(),
             (errors, []) => vec![Blow::Fail(errors[number % errors.len()])],

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{guest, leaks};
+use super::{caller, guest, leaks};
 
 /// A bundle in a temporary directory of its own, removed at the end.
 pub struct Bundle {
@@ -23,7 +23,9 @@ impl Bundle {
         let dir = tempfile::Builder::new().prefix("hull-test-").tempdir().unwrap();
         // A container root that is nobody on the host must be able to pass.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let bundle = Self { config: config(cgroup), dir: Some(dir), host_mounts: Vec::new() };
+        let mut config = config(cgroup);
+        caller::adapt(&mut config);
+        let bundle = Self { config, dir: Some(dir), host_mounts: Vec::new() };
         let rootfs = bundle.rootfs();
         for made in ["bin", "dev", "etc", "proc", "sys", "tmp", "run"] {
             fs::create_dir_all(rootfs.join(made)).unwrap();

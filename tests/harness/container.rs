@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bundle::Bundle;
+use super::caller;
 use super::driver::Driver;
 use super::event::await_exit;
 use super::leaks;
@@ -90,8 +91,11 @@ impl Container {
         })
     }
 
-    /// A new user namespace whose root is host id 100000.
+    /// A new user namespace whose root is host id 100000; a user's containers are in one anyway.
     pub fn user_namespace(self) -> Self {
+        if !caller::is_root() {
+            return self;
+        }
         let maps = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
         let own = rustix::fs::Uid::from_raw(100_000);
         let group = rustix::fs::Gid::from_raw(100_000);

@@ -5,6 +5,7 @@
 
 use std::process::Command;
 
+use super::caller;
 use super::container::Container;
 
 /// One of the two.
@@ -27,19 +28,29 @@ impl Driver {
     }
 
     /// For container `id`: a `linux.cgroupsPath` that nobody else has, and the cgroup that it means.
+    ///
+    /// A user who has no cgroup names none, and nothing is at the place that is told.
     pub fn place(self, id: &str) -> (String, String) {
+        let above = caller::cgroup_above(self);
         match self {
-            Self::Cgroupfs => (format!("/hull-test-{id}"), format!("/hull-test-{id}")),
+            Self::Cgroupfs => {
+                let place = format!("{}/hull-test-{id}", above.as_deref().unwrap_or_default());
+                (above.map(|_| place.clone()).unwrap_or_default(), place)
+            }
             Self::Systemd => {
-                (format!("system.slice:hull-test:{id}"), format!("/system.slice/hull-test-{id}.scope"))
+                let slice = if caller::is_root() { "system.slice" } else { "user.slice" };
+                let place = above.filter(|_| !caller::is_root()).unwrap_or_else(|| format!("/{slice}"));
+                (format!("{slice}:hull-test:{id}"), format!("{place}/hull-test-{id}.scope"))
             }
         }
     }
 }
 
-/// A property of a unit of the machine's systemd, as `systemctl show` has it.
+/// A property of a unit of the caller's systemd, as `systemctl show` has it.
 pub fn unit_property(unit: &str, name: &str) -> String {
-    let shown = Command::new("systemctl").args(["show", "--value", "--property", name, "--", unit]).output();
+    let whose = if caller::is_root() { "--system" } else { "--user" };
+    let shown =
+        Command::new("systemctl").args([whose, "show", "--value", "--property", name, "--", unit]).output();
     String::from_utf8(shown.unwrap().stdout).unwrap().trim_end().to_owned()
 }
 

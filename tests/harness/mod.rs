@@ -8,6 +8,7 @@
 
 mod bad;
 mod bundle;
+mod caller;
 mod cgroup;
 mod console;
 mod container;

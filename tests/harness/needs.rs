@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use super::caller;
+use super::driver::Driver;
+
 /// What is missing, or nothing.
 pub type Need = Result<(), String>;
 
@@ -41,7 +44,19 @@ fn when(holds: bool, reason: &str) -> Need {
 
 /// Effective user 0.
 pub fn root() -> Need {
-    when(rustix::process::geteuid().is_root(), "needs root")
+    when(caller::is_root(), "needs root")
+}
+
+/// Root, or a user who has enough for a container of root's kind: user namespaces and a range of further ids.
+pub fn root_or_ranges() -> Need {
+    let granted = user_ns().is_ok() && caller::mappings().is_some();
+    when(caller::is_root() || granted, "needs root, or a range of ids in /etc/subuid and /etc/subgid")
+}
+
+/// A cgroup for each container, which a user may not have.
+pub fn cgroup() -> Need {
+    let there = caller::cgroup_above(Driver::chosen()).is_some();
+    when(there, "needs a cgroup that is delegated to the user")
 }
 
 /// CAP_SYS_RESOURCE, to raise a hard limit.
@@ -72,10 +87,16 @@ pub fn time_ns() -> Need {
     when(fs::metadata("/proc/self/ns/time").is_ok(), "needs time namespaces (kernel 5.6)")
 }
 
+/// Whose it has to be: the host may have what it has not given to the user.
+fn of_the_user() -> &'static str {
+    if caller::is_root() { "" } else { ", delegated to the user" }
+}
+
 /// A controller of either version, below /sys/fs/cgroup.
 pub fn controller(name: &str) -> Need {
+    cgroup()?;
     let there = cgroup_v1(name).is_ok() || cgroup2(name).is_ok();
-    when(there, &format!("needs the controller {name}"))
+    when(there, &format!("needs the controller {name}{}", of_the_user()))
 }
 
 /// Controllers of cgroup2 that no cgroup with processes of its own can hand down.
@@ -83,6 +104,7 @@ pub const DOMAIN_CONTROLLERS: &[&str] = &["memory", "io", "hugetlb", "rdma", "mi
 
 /// One of them, on a host with cgroup2 alone.
 pub fn domain_controller() -> Need {
+    cgroup()?;
     let there = DOMAIN_CONTROLLERS.iter().any(|name| cgroup2(name).is_ok());
     when(there, "needs a domain controller of a pure cgroup2 host")
 }
@@ -95,7 +117,7 @@ pub fn freezer() -> Need {
 /// A v1 controller mounted below /sys/fs/cgroup.
 pub fn cgroup_v1(controller: &str) -> Need {
     let marker = format!("/sys/fs/cgroup/{controller}/cgroup.procs");
-    when(fs::metadata(marker).is_ok(), &format!("needs the v1 controller {controller}"))
+    when(caller::is_root() && fs::metadata(marker).is_ok(), &format!("needs the v1 controller {controller}"))
 }
 
 /// An absence of a v1 controller.
@@ -105,9 +127,8 @@ pub fn no_cgroup_v1(controller: &str) -> Need {
 
 /// A controller of a cgroup2 mounted at /sys/fs/cgroup.
 pub fn cgroup2(controller: &str) -> Need {
-    let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
-    let offered = controllers.split_whitespace().any(|word| word == controller);
-    when(offered, &format!("needs the controller {controller} of a pure cgroup2 host"))
+    let offered = caller::v2_controllers().iter().any(|offered| offered == controller);
+    when(offered, &format!("needs the controller {controller} of a pure cgroup2 host{}", of_the_user()))
 }
 
 /// Real-time budgets of cgroups.
@@ -139,7 +160,8 @@ pub fn iproute2() -> Need {
 /// A cgroup2 at /sys/fs/cgroup and nothing else, whatever its controllers.
 pub fn pure_cgroup2() -> Need {
     let there = fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_ok();
-    when(there, "needs a host with cgroup2 alone")
+    when(there, "needs a host with cgroup2 alone")?;
+    cgroup()
 }
 
 /// Pressure stall information.
@@ -155,6 +177,35 @@ pub fn io_weight() -> Need {
         .iter()
         .any(|file| fs::metadata(format!("/sys/fs/cgroup/{mine}/{file}")).is_ok());
     when(there, "needs io.weight or io.bfq.weight")
+}
+
+/// A disk whose I/O scheduler is BFQ, below /sys/block.
+pub fn bfq_disk() -> Option<PathBuf> {
+    let disks = fs::read_dir("/sys/block").into_iter().flatten().flatten().map(|disk| disk.path());
+    let scheduler = |disk: &PathBuf| fs::read_to_string(disk.join("queue/scheduler")).unwrap_or_default();
+    disks.into_iter().find(|disk| scheduler(disk).contains("[bfq]"))
+}
+
+/// Such a disk.
+pub fn bfq() -> Need {
+    when(bfq_disk().is_some(), "needs a disk with the I/O scheduler BFQ")
+}
+
+/// Controllers of cgroup2 that the host has and the caller's containers have not.
+pub fn withheld_controllers() -> Vec<String> {
+    let own = caller::v2_controllers();
+    let all = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+    let limits = |name: &&str| ["hugetlb", "rdma", "misc"].contains(name);
+    all.split_whitespace()
+        .filter(limits)
+        .filter(|name| !own.iter().any(|o| o == name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// One of them.
+pub fn withheld_controller() -> Need {
+    when(!withheld_controllers().is_empty(), "needs a controller that is not delegated to the user")
 }
 
 /// v1 controllers and a cgroup2 side by side.
@@ -228,9 +279,11 @@ pub fn no_resctrl() -> Need {
     when(fs::metadata("/sys/fs/resctrl/schemata").is_err(), "needs a host without resctrl")
 }
 
-/// A systemd that manages this host.
+/// A systemd that manages this host, and for a user one of their own.
 pub fn systemd() -> Need {
-    when(fs::metadata("/run/systemd/system").is_ok(), "needs systemd as the first process")
+    when(fs::metadata("/run/systemd/system").is_ok(), "needs systemd as the first process")?;
+    let there = caller::is_root() || std::env::var_os("XDG_RUNTIME_DIR").is_some();
+    when(there, "needs a systemd of the user's own")
 }
 
 /// A user of this host who can have a systemd of their own.

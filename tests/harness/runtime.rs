@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bundle::install;
+use super::caller;
 use super::driver::Driver;
 use super::event::await_exit;
 
@@ -77,6 +78,8 @@ impl Runtime {
         }
         command.args(args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        // The way to the user's systemd.
+        command.envs(std::env::vars_os().filter(|(name, _)| !caller::is_root() && name == "XDG_RUNTIME_DIR"));
         // A group of its own, so that a command that hangs can be ended with its children.
         command.process_group(0);
         Invocation { command }

@@ -36,7 +36,7 @@ fn document() {
 /// `process`.
 #[test]
 fn process() {
-    needs!(root);
+    needs!(root_or_ranges);
     check(&[
         without("/process/args", "process.args", ""),
         bad("/process/args", json!([]), "process.args", ""),
@@ -66,7 +66,7 @@ fn process() {
 /// `process.rlimits`.
 #[test]
 fn rlimits() {
-    needs!(root);
+    needs!(root_or_ranges);
     let limit = |kind: &str, soft: u64, hard: u64| json!({ "type": kind, "soft": soft, "hard": hard });
     check(&[
         bad("/process/rlimits/0/type", json!("RLIMIT_BOGUS"), "process.rlimits[0].type", "RLIMIT_BOGUS"),
@@ -81,7 +81,7 @@ fn rlimits() {
 /// scheduler, ioPriority, execCPUAffinity.
 #[test]
 fn scheduling() {
-    needs!(root);
+    needs!(root_or_ranges);
     check(&[
         bad(
             "/process/scheduler",
@@ -129,7 +129,7 @@ fn scheduling() {
 /// personality and memoryPolicy.
 #[test]
 fn memory_policy() {
-    needs!(root);
+    needs!(root_or_ranges);
     let policy = |mode: &str, nodes: &str| json!({ "mode": mode, "nodes": nodes });
     check(&[
         bad("/linux/personality", json!({ "domain": "BOGUS" }), "linux.personality.domain", "BOGUS"),
@@ -168,7 +168,7 @@ fn memory_policy() {
 /// A file on a directory and a directory on a file: Docker looks for the words, and explains them.
 #[test]
 fn mounts_on_something_else() {
-    needs!(root);
+    needs!(root_or_ranges);
     check(&[
         bad(
             "/mounts/-",
@@ -334,7 +334,7 @@ fn devices_and_sysctls() {
 /// Hooks.
 #[test]
 fn hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     check(&[
         bad("/hooks", json!({ "prestart": [{ "path": "true" }] }), "hooks.prestart[0].path", "absolute"),
         bad("/hooks", json!({ "poststop": [{ "args": ["x"] }] }), "hooks.poststop[0]", "path"),
@@ -369,7 +369,7 @@ fn hooks() {
 /// Limits.
 #[test]
 fn resources() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     check(&[
         bad("/linux/resources/devices/0/access", json!("rx"), "linux.resources.devices[0].access", "rx"),
         bad("/linux/resources/devices/0/type", json!("q"), "linux.resources.devices[0].type", "q"),
@@ -406,7 +406,7 @@ fn resources() {
 /// Seccomp.
 #[test]
 fn seccomp() {
-    needs!(root);
+    needs!(root_or_ranges);
     check(&[
         bad("/linux/seccomp", json!({ "syscalls": [] }), "linux.seccomp", "defaultAction"),
         bad(
@@ -445,7 +445,7 @@ fn seccomp() {
 /// The rules of a filter.
 #[test]
 fn seccomp_rules() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = |rule: serde_json::Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
     let argument = |argument: serde_json::Value| {
         rule(json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [argument] }))
@@ -518,7 +518,7 @@ fn network_devices() {
 /// What this host does not have is refused, never forgotten.
 #[test]
 fn absent_host_features() {
-    needs!(root, no_apparmor, no_selinux, no_resctrl);
+    needs!(root_or_ranges, no_apparmor, no_selinux, no_resctrl);
     check(&[
         bad("/process/apparmorProfile", json!("docker-default"), "process.apparmorProfile", "AppArmor"),
         bad("/process/selinuxLabel", json!("a:b:c:s0"), "process.selinuxLabel", "SELinux"),
@@ -529,7 +529,7 @@ fn absent_host_features() {
 /// Files that are no documents.
 #[test]
 fn no_documents() {
-    needs!(root);
+    needs!(root_or_ranges);
     let table: [(&[u8], &str); 7] = [
         (b"", "config.json"),
         (b"{", "config.json"),
@@ -556,7 +556,7 @@ fn no_documents() {
 /// Documents nested very deeply are refused without a crash.
 #[test]
 fn deep_documents() {
-    needs!(root);
+    needs!(root_or_ranges);
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     for property in ["process", "annotations", "unknown"] {
         let container = Container::new();

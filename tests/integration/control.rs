@@ -8,7 +8,7 @@ use crate::needs;
 /// A paused container says so and stands still until resumed.
 #[test]
 fn pause_and_resume() {
-    needs!(root, freezer);
+    needs!(root_or_ranges, freezer);
     let container = Container::new().sleeping();
     container.verb("pause", &[], &[]).ok();
     assert_eq!(container.status(), "paused");
@@ -21,7 +21,7 @@ fn pause_and_resume() {
 /// Resuming what is not paused is an error.
 #[test]
 fn resume_needs_a_pause() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.verb("resume", &[], &[]).refuses(&["not paused"]).exits(1);
     assert_eq!(container.status(), "running");
@@ -30,7 +30,7 @@ fn resume_needs_a_pause() {
 /// A stopped container cannot be paused.
 #[test]
 fn pause_needs_a_live_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     container.verb("pause", &[], &[]).refuses(&[]).exits(1);
@@ -39,7 +39,7 @@ fn pause_needs_a_live_container() {
 /// A paused container is deleted by force without being resumed by hand.
 #[test]
 fn forced_delete_of_a_paused_container() {
-    needs!(root, freezer);
+    needs!(root_or_ranges, freezer);
     let container = Container::new().sleeping();
     let pid = container.pid();
     container.verb("pause", &[], &[]).ok();
@@ -51,7 +51,7 @@ fn forced_delete_of_a_paused_container() {
 /// Flags of update change the files of the cgroup.
 #[test]
 fn update_by_flags() {
-    needs!(root, controller("memory"), controller("pids"), controller("cpu"));
+    needs!(root_or_ranges, controller("memory"), controller("pids"), controller("cpu"));
     let container = Container::new().sleeping();
     container.verb("update", &["--pids-limit", "17"], &[]).ok();
     assert_eq!(container.limit("pids.limit"), "17");
@@ -72,7 +72,7 @@ fn update_by_flags() {
 /// `--resources FILE`, and `-` for stdin, take the document form.
 #[test]
 fn update_by_document() {
-    needs!(root, controller("memory"), controller("pids"));
+    needs!(root_or_ranges, controller("memory"), controller("pids"));
     let container = Container::new().sleeping();
     let document = json!({ "memory": { "limit": 33_554_432 }, "pids": { "limit": 9 } });
     let file = container.bundle.join("resources.json");
@@ -90,7 +90,7 @@ fn update_by_document() {
 /// A limit can be raised again, memory and swap in the right order both ways.
 #[test]
 fn update_up_and_down() {
-    needs!(root, controller("memory"));
+    needs!(root_or_ranges, controller("memory"));
     let container =
         Container::new().set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }));
     let container = container.sleeping();
@@ -104,7 +104,7 @@ fn update_up_and_down() {
 /// A value that the kernel refuses is an error, and names the file.
 #[test]
 fn update_refuses_nonsense() {
-    needs!(root, controller("cpuset"));
+    needs!(root_or_ranges, controller("cpuset"));
     let container = Container::new().sleeping();
     container.verb("update", &["--cpuset-cpus", "4000"], &[]).refuses(&["cpuset.cpus"]).exits(1);
     container.verb("update", &["--memory", "plenty"], &[]).refuses(&[]).exits(1);
@@ -114,7 +114,7 @@ fn update_refuses_nonsense() {
 /// A stopped container has no limits to change.
 #[test]
 fn update_needs_a_live_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     container.verb("update", &["--pids-limit", "5"], &[]).refuses(&[]).exits(1);
@@ -123,7 +123,7 @@ fn update_needs_a_live_container() {
 /// `events --stats` prints one document with the numbers that engines read.
 #[test]
 fn events_stats() {
-    needs!(root, controller("memory"), controller("pids"));
+    needs!(root_or_ranges, controller("memory"), controller("pids"));
     let container = Container::new().set("/linux/resources/pids", json!({ "limit": 30 })).sleeping();
     let stats = container.verb("events", &["--stats"], &[]).ok().json();
     assert_eq!(stats["type"], "stats");
@@ -138,7 +138,7 @@ fn events_stats() {
 /// `events` of a stopped container is an error.
 #[test]
 fn events_need_a_live_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     container.verb("events", &["--stats"], &[]).refuses(&[]).exits(1);
@@ -147,7 +147,7 @@ fn events_need_a_live_container() {
 /// The stream of events ends with its container.
 #[test]
 fn events_end_with_the_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let events = container.runtime.command(["events", "--interval", "100ms", &container.id]).spawn();
     container.kill("KILL").ok();
@@ -161,7 +161,7 @@ fn events_end_with_the_container() {
 /// The stream tells when the kernel kills a process for want of memory, and when it kills the container's own.
 #[test]
 fn events_tell_of_a_lack_of_memory() {
-    needs!(root, controller("memory"));
+    needs!(root_or_ranges, controller("memory"));
     let container =
         Container::new().set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }));
     let mut told = Fifo::new(&container.bundle.join("told"));
@@ -181,7 +181,7 @@ fn events_tell_of_a_lack_of_memory() {
 /// `ps --format json` lists host pids, the table form what ps(1) says of them.
 #[test]
 fn ps_forms() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().sleeping();
     let pids = container.verb("ps", &["--format", "json"], &[]).ok().json();
     assert_eq!(pids, json!([container.pid()]));
@@ -199,7 +199,7 @@ fn ps_forms() {
 /// `update` cannot change a class that the container does not have.
 #[test]
 fn update_without_a_class() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let flags = ["--l3-cache-schema", "L3:0=f"];
     container.verb("update", &flags, &[]).refuses(&["class of service"]).exits(1);

@@ -9,7 +9,7 @@ use crate::needs;
 /// KILL of a foreground `run`: the container goes on or is gone, and can be deleted either way.
 #[test]
 fn killed_during_run() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "wait", "/ready"]);
     let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
     let flags = container.bundled(&[]);
@@ -24,7 +24,7 @@ fn killed_during_run() {
 /// A state directory without content, as a crash may leave it, hinders nobody.
 #[test]
 fn empty_state_directories() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     std::fs::create_dir(container.runtime.root().join(&container.id)).unwrap();
     container.runtime.command(["list", "-q"]).run().ok();

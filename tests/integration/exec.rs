@@ -10,7 +10,7 @@ use crate::needs;
 /// The new process lives in all of the container's namespaces and its cgroup.
 #[test]
 fn exec_joins_the_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let world = container.exec_world(&[]);
     for name in ["mnt", "pid", "net", "ipc", "uts", "cgroup"] {
@@ -26,7 +26,7 @@ fn exec_joins_the_container() {
 /// Exit codes pass through; signals become 128 + number.
 #[test]
 fn exec_exit_codes() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.exec(&[], &["/probe", "exit", "0"]).ok();
     container.exec(&[], &["/probe", "exit", "7"]).exits(7);
@@ -38,7 +38,7 @@ fn exec_exit_codes() {
 /// What cannot be executed at all is 255, apart from any code of a program.
 #[test]
 fn exec_that_cannot_start_is_255() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     fs::write(container.bundle.rootfs().join("data"), "no program").unwrap();
     container.exec(&[], &["/no/such/program"]).refuses(&["/no/such/program"]).exits(255);
@@ -50,7 +50,7 @@ fn exec_that_cannot_start_is_255() {
 /// A stopped container takes no new process.
 #[test]
 fn exec_needs_a_live_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     container.exec(&[], &["/probe"]).refuses(&["stopped"]).exits(255);
@@ -69,7 +69,7 @@ fn exec_in_a_created_container() {
 /// --cwd, --env, --user, --additional-gids, --cap and --no-new-privs override the config.
 #[test]
 fn exec_flags() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/noNewPrivileges", json!(false)).sleeping();
     let plain = container.exec_world(&[]);
     assert_eq!(plain["no_new_privs"], 0);
@@ -88,7 +88,7 @@ fn exec_flags() {
 /// `--cap` adds to the config's capabilities.
 #[test]
 fn exec_adds_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let world = container.exec_world(&["-c", "CAP_CHOWN", "-c", "CAP_SYS_CHROOT"]);
     for set in ["bounding", "effective", "permitted"] {
@@ -102,7 +102,7 @@ fn exec_adds_capabilities() {
 /// `--process FILE` takes the whole process object from a file, and arguments beside it are not needed.
 #[test]
 fn exec_process_file() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let file = container.bundle.join("process.json");
     let process = json!({
@@ -130,7 +130,7 @@ fn exec_process_file() {
 /// `--detach` returns while the process goes on, and `--pid-file` names it.
 #[test]
 fn exec_detach() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().sleeping();
     let file = container.bundle.join("exec.pid");
     let flags = ["--detach", "--pid-file", file.to_str().unwrap()];
@@ -145,7 +145,7 @@ fn exec_detach() {
 /// exec without anything to execute is an error.
 #[test]
 fn exec_needs_a_program() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.exec(&[], &[]).refuses(&[]);
 }
@@ -153,7 +153,7 @@ fn exec_needs_a_program() {
 /// A paused container refuses exec, unless told to ignore that.
 #[test]
 fn exec_in_a_paused_container() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().sleeping();
     container.verb("pause", &[], &[]).ok();
     container.exec(&[], &["/probe"]).refuses(&["paused"]).exits(255);
@@ -164,7 +164,7 @@ fn exec_in_a_paused_container() {
 /// stdin, stdout and stderr of exec are those of the caller.
 #[test]
 fn exec_standard_streams() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let command = container.runtime.command(["exec", &container.id, "/probe", "cat"]).stdin("through");
     assert_eq!(command.run().ok().stdout, "through");
@@ -173,7 +173,7 @@ fn exec_standard_streams() {
 /// The process has no descriptors but the three standard ones, and clean signals.
 #[test]
 fn exec_leaks_nothing() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let world = container.exec_world(&[]);
     let fds: Vec<&String> = world["fds"].as_object().unwrap().keys().collect();
@@ -186,7 +186,7 @@ fn exec_leaks_nothing() {
 /// A hundred executions in a row work and leave no process behind.
 #[test]
 fn many_execs() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().sleeping();
     for _ in 0..30 {
         container.exec(&[], &["/probe", "exit", "3"]).exits(3);
@@ -209,7 +209,7 @@ fn exec_in_a_user_namespace() {
 /// Signals sent to a foreground exec reach the process.
 #[test]
 fn exec_forwards_signals() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
     let container = container.sleeping();
@@ -222,7 +222,7 @@ fn exec_forwards_signals() {
 /// A sleeping process does not keep a detached exec waiting, nor the container from being deleted.
 #[test]
 fn exec_detach_without_pid_file() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.exec(&["-d"], &["/probe", "pause"]).ok();
     container.delete(&["--force"]).ok();
@@ -233,7 +233,7 @@ fn exec_detach_without_pid_file() {
 /// ones there.
 #[test]
 fn exec_where_a_container_manages_cgroups() {
-    needs!(root, domain_controller);
+    needs!(root_or_ranges, domain_controller);
     let container = Container::new().without_namespace("cgroup").sleeping();
     let top = container.cgroup_dir("");
     fs::create_dir_all(top.join("init.scope/inner")).unwrap();
@@ -250,7 +250,7 @@ fn exec_where_a_container_manages_cgroups() {
 /// The payload of exec can be put into a cgroup below.
 #[test]
 fn exec_into_a_sub_cgroup() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().without_namespace("cgroup").sleeping();
     fs::create_dir(container.cgroup_dir("pids").join("sub")).unwrap();
     let world = container.exec_world(&["--cgroup", "pids:sub"]);

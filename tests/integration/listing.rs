@@ -10,7 +10,7 @@ use crate::needs;
 /// `list` in its three forms names the container, its pid and status.
 #[test]
 fn list_forms() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let table = container.runtime.command(["list"]).run().ok().stdout;
     let mut lines = table.lines();
@@ -32,7 +32,7 @@ fn list_forms() {
 /// A stopped container is listed with pid 0.
 #[test]
 fn list_of_a_stopped_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     let all = container.runtime.command(["list", "-f", "json"]).run().ok().json();
@@ -73,7 +73,7 @@ fn spec_writes_a_runnable_config() {
 /// An existing config.json is not overwritten.
 #[test]
 fn spec_overwrites_nothing() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.bundle.write();
     let before = fs::read(container.bundle.join("config.json")).unwrap();

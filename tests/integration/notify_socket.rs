@@ -28,7 +28,7 @@ fn message(socket: &UnixDatagram) -> String {
 /// In the foreground the supervisor keeps looking at the runtime, whose end is the program's.
 #[test]
 fn foreground() {
-    needs!(root);
+    needs!(root_or_ranges);
     let (container, socket, path) = supervised("READY=1");
     let flags = container.bundled(&[]);
     let command = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());
@@ -41,7 +41,7 @@ fn foreground() {
 /// `start` waits for READY, wherever it stands in a message of whichever user, and names init as the main process.
 #[test]
 fn start() {
-    needs!(root);
+    needs!(root_or_ranges);
     let (container, socket, path) = supervised("STATUS=soon\nREADY=1\n");
     let container = container.set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
     let flags = container.bundled(&[]);
@@ -57,7 +57,7 @@ fn start() {
 /// While `start` waits, other verbs go on: here one that makes it ready.
 #[test]
 fn other_verbs_while_start_waits() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "pause"]);
     let path = container.bundle.join("notify.sock");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -80,7 +80,7 @@ fn other_verbs_while_start_waits() {
 /// A program that dies before it is ready does not hold up its caller, who hears nothing.
 #[test]
 fn never_ready() {
-    needs!(root);
+    needs!(root_or_ranges);
     let (container, socket, path) = supervised("STATUS=never");
     let flags = container.bundled(&["--detach"]);
     let command = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());
@@ -91,7 +91,7 @@ fn never_ready() {
 /// A supervisor that cannot be reached does not keep the program from running.
 #[test]
 fn unreachable() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let flags = container.bundled(&[]);
     let command = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());

@@ -73,7 +73,7 @@ fn an_entrypoint_that_is_the_runtime_itself() {
 /// From inside: a shell holds the file of an `exec` that is the runtime itself, and overwrites it when it has ended.
 #[test]
 fn an_exec_that_is_the_runtime_itself() {
-    needs!(root, busybox);
+    needs!(root_or_ranges, busybox);
     // FIFO 8 opens once the other process waits for config.json; 9 is that process's file.
     let attack = "
         exec 8>config.json
@@ -145,7 +145,7 @@ fn what_cannot_be_protected_is_refused() {
 /// The mark of the second execution stays with the runtime: hooks and programs do not see it.
 #[test]
 fn the_environment_is_not_marked() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     assert!(!world["env"].to_string().contains("HULL_SEALED"), "{}", world["env"]);
 }
@@ -153,7 +153,7 @@ fn the_environment_is_not_marked() {
 /// A caller's closed descriptors 0 to 2 are not where the runtime's own files end up.
 #[test]
 fn closed_standard_descriptors() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.bundle.write();
     let plain = container.runtime.command(["run", "--bundle"]);

@@ -11,7 +11,7 @@ use crate::needs;
 /// The program's stdout passes through, and the world is that of the config.
 #[test]
 fn run_prints_the_world() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     assert_eq!(world["pid"], 1);
     assert_eq!(world["argv"], json!(["/probe"]));
@@ -21,7 +21,7 @@ fn run_prints_the_world() {
 /// The exit code of the program is that of `run`.
 #[test]
 fn exit_codes_pass_through() {
-    needs!(root);
+    needs!(root_or_ranges);
     for code in [0, 1, 42, 127, 255] {
         Container::new().args(&["/probe", "exit", &code.to_string()]).run(&[]).exits(code);
     }
@@ -40,7 +40,7 @@ fn signals_become_exit_codes() {
 /// A foreground `run` removes its container when it ends.
 #[test]
 fn run_cleans_up() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.run(&[]).ok();
     container.assert_clean();
@@ -50,7 +50,7 @@ fn run_cleans_up() {
 /// `--keep` leaves the stopped container to be looked at.
 #[test]
 fn run_keep() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.run(&["--keep"]).ok();
     assert_eq!(container.status(), "stopped");
@@ -60,7 +60,7 @@ fn run_keep() {
 /// `--detach` returns at once, and the container goes on.
 #[test]
 fn run_detach() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "pause"]);
     let file = container.bundle.join("pid");
     container.run(&["--detach", "--pid-file", file.to_str().unwrap()]).ok();
@@ -71,7 +71,7 @@ fn run_detach() {
 /// stdin reaches the program, its stdout and stderr come back apart.
 #[test]
 fn standard_streams_pass_through() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "cat"]);
     let command =
         container.runtime.command([&["run"], &container.bundled(&[])[..], &[&container.id]].concat());
@@ -86,7 +86,7 @@ fn standard_streams_pass_through() {
 /// Signals sent to a foreground `run` reach the program.
 #[test]
 fn run_forwards_signals() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (signal, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::HUP, 1), (Signal::USR1, 10)] {
         let container = Container::new().args(&["/probe", "wait", "/ready"]);
         let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
@@ -102,7 +102,7 @@ fn run_forwards_signals() {
 /// KILL through the container's own verb ends `run` with 137.
 #[test]
 fn run_reports_a_kill() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "wait", "/ready"]);
     let mut ready = Fifo::new(&container.bundle.rootfs().join("ready"));
     let run = container.runtime.command([&["run"], &container.bundled(&[])[..], &[&container.id]].concat());
@@ -115,7 +115,7 @@ fn run_reports_a_kill() {
 /// Runtime errors are exit code 1 and one line on stderr.
 #[test]
 fn runtime_errors_are_one_line() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/root/path", json!("no-such-directory"));
     let finished = container.run(&[]).exits(1);
     assert_eq!(finished.stdout, "");
@@ -126,7 +126,7 @@ fn runtime_errors_are_one_line() {
 /// `--log` with `--log-format json` gets one JSON object a line, whose last is the error, as containerd reads it.
 #[test]
 fn the_log_file_is_json() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/root/path", json!("no-such-directory"));
     container.bundle.write();
     let (log, bundle) = (container.bundle.join("log.json"), container.bundle.path().to_str().unwrap());
@@ -143,7 +143,7 @@ fn the_log_file_is_json() {
 /// The text log is a line of `time=.. level=error msg=..`.
 #[test]
 fn the_log_file_is_text() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/root/path", json!("no-such-directory"));
     container.bundle.write();
     let (log, bundle) = (container.bundle.join("log.txt"), container.bundle.path().to_str().unwrap());
@@ -173,7 +173,7 @@ fn unknown_words_are_refused() {
 /// A tmpfs becomes read-only only when nothing is made in it any more: Podman mounts /dev so, with more inside.
 #[test]
 fn a_read_only_dev_with_all_that_lies_in_it() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .edit(|config| {
             for mount in config["mounts"].as_array_mut().unwrap() {

@@ -81,18 +81,18 @@ fn device_rules_that_systemd_cannot_have() {
     let make = |path: &str, minor: &str| {
         container.exec(&["--cap", "CAP_MKNOD"], &["/probe", "mknod", path, "c", "1", minor]).ok();
     };
-    make("/tmp/kmsg", "11");
-    make("/tmp/null", "3");
+    make("/dev/log-of-the-kernel", "11");
+    make("/dev/nothing", "3");
     systemctl(&["daemon-reload"]);
     let open = |path: &str| container.exec(&[], &["/probe", "open-device", path, "r"]).ok().json();
-    assert_eq!(open("/tmp/kmsg"), json!({ "errno": "EPERM" }));
-    assert_eq!(open("/tmp/null"), json!({ "opened": "r" }));
+    assert_eq!(open("/dev/log-of-the-kernel"), json!({ "errno": "EPERM" }));
+    assert_eq!(open("/dev/nothing"), json!({ "opened": "r" }));
 }
 
 /// Limits are properties, and files; after an update too, and after systemd has read its files again.
 #[test]
 fn limits_are_properties() {
-    needs!(root, systemd, controller("memory"), controller("cpu"), controller("pids"));
+    needs!(root_or_ranges, systemd, controller("memory"), controller("cpu"), controller("pids"));
     let container = waiting()
         .edit(|config| {
             config["linux"]["resources"] = json!({
@@ -131,7 +131,7 @@ fn limits_are_properties() {
 /// What no property says is written all the same, and what limits nothing replaces systemd's own default.
 #[test]
 fn limits_that_are_no_properties() {
-    needs!(root, systemd, cgroup2("memory"), cgroup2("pids"));
+    needs!(root_or_ranges, systemd, cgroup2("memory"), cgroup2("pids"));
     let container = waiting()
         .edit(|config| {
             config["linux"]["resources"] = json!({
@@ -149,7 +149,7 @@ fn limits_that_are_no_properties() {
 /// The first process is allowed although another one kept its place.
 #[test]
 fn a_limit_of_one_process() {
-    needs!(root, systemd, controller("pids"));
+    needs!(root_or_ranges, systemd, controller("pids"));
     let container = waiting().set("/linux/resources/pids", json!({ "limit": 1 })).running();
     assert_eq!(container.limit("pids.limit"), "1");
     assert_eq!(container.property("TasksMax"), "1");
@@ -175,7 +175,7 @@ fn paused_containers_stay_paused() {
 /// A container that ends by itself takes its scope along, before it is deleted.
 #[test]
 fn an_ended_container_has_no_scope() {
-    needs!(root, systemd);
+    needs!(root_or_ranges, systemd);
     let container = Container::in_scope().args(&["/probe", "exit", "3"]);
     container.run(&[]).exits(3);
     container.assert_clean();
@@ -232,7 +232,7 @@ fn a_name_that_is_taken() {
 /// A property that systemd does not have is refused by the annotation that asks for it.
 #[test]
 fn unknown_properties() {
-    needs!(root, systemd);
+    needs!(root_or_ranges, systemd);
     let container = waiting().set("/annotations", json!({ "org.systemd.property.NoSuchThing": "true" }));
     container.create(&[]).refuses(&["annotations", "NoSuchThing"]).exits(1);
     container.assert_clean();
@@ -241,7 +241,7 @@ fn unknown_properties() {
 /// Without a bus daemon, systemd's own socket will do.
 #[test]
 fn without_a_bus() {
-    needs!(root, systemd);
+    needs!(root_or_ranges, systemd);
     let container = waiting();
     let flags = container.bundled(&[]);
     let create = container.runtime.command([&["create"], &flags[..], &[&container.id]].concat());
@@ -264,7 +264,7 @@ fn a_plan() {
 /// Everybody finds the way into the scope, also into a cgroup below.
 #[test]
 fn exec_joins_the_scope() {
-    needs!(root, systemd);
+    needs!(root_or_ranges, systemd);
     let container = waiting().without_namespace("cgroup").running();
     let world = container.exec_world(&[]);
     assert_eq!(membership(&world, "systemd"), container.cgroup);
@@ -350,7 +350,7 @@ fn a_users_scope() {
 /// Limits of a user's container, where the user has controllers.
 #[test]
 fn a_users_limits() {
-    needs!(root, user_manager, user_ns, cgroup2("memory"), cgroup2("pids"));
+    needs!(root_or_ranges, user_manager, user_ns, cgroup2("memory"), cgroup2("pids"));
     let container = users_own()
         .set("/linux/resources", json!({ "memory": { "limit": 67_108_864 }, "pids": { "limit": 1 } }))
         .running();

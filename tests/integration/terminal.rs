@@ -16,7 +16,7 @@ use crate::needs;
 /// What is typed at the master is the program's stdin.
 #[test]
 fn typing() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/terminal", json!(true)).args(&["/probe", "cat"]);
     let console = Console::new(container.bundle.path());
     container.run(&["--detach", "--console-socket", console.path()]).ok();
@@ -31,7 +31,7 @@ fn typing() {
 /// A terminal of a detached container needs a socket to go to.
 #[test]
 fn a_terminal_needs_a_socket() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/terminal", json!(true));
     container.create(&[]).refuses(&["console"]).exits(1);
     container.assert_clean();
@@ -41,7 +41,7 @@ fn a_terminal_needs_a_socket() {
 /// A socket without a terminal is refused, for nobody would ever connect to it.
 #[test]
 fn a_socket_needs_a_terminal() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let console = Console::new(container.bundle.path());
     container.create(&["--console-socket", console.path()]).refuses(&["console"]).exits(1);
@@ -50,7 +50,7 @@ fn a_socket_needs_a_terminal() {
 /// `exec --tty` makes a second terminal in the same container.
 #[test]
 fn exec_tty() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let console = Console::new(container.bundle.path());
     let flags = ["--tty", "--detach", "--console-socket", console.path()];
@@ -63,7 +63,7 @@ fn exec_tty() {
 /// The slave belongs to the container's user.
 #[test]
 fn the_terminal_is_the_users() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/process/terminal", json!(true))
         .set("/process/user", json!({ "uid": 1000, "gid": 1000 }))
@@ -77,7 +77,7 @@ fn the_terminal_is_the_users() {
 /// A terminal works in a user namespace.
 #[test]
 fn console_in_a_user_namespace() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let container = Container::new().user_namespace().set("/process/terminal", json!(true));
     let console = Console::new(container.bundle.path());
     container.run(&["--detach", "--console-socket", console.path()]).ok();
@@ -100,7 +100,7 @@ fn own_terminal() -> (OwnedFd, OwnedFd) {
 /// settings as they were.
 #[test]
 fn foreground_terminal() {
-    needs!(root);
+    needs!(root_or_ranges);
     let (master, slave) = own_terminal();
     tcsetwinsize(&slave, Winsize { ws_row: 21, ws_col: 83, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     let before = tcgetattr(&slave).unwrap();

@@ -14,7 +14,7 @@ use crate::needs;
 /// runtime-linux.md, "File descriptors"
 #[test]
 fn p18_no_descriptors_leak() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     let fds: Vec<&String> = world["fds"].as_object().unwrap().keys().collect();
     assert_eq!(fds, ["0", "1", "2"]);
@@ -24,7 +24,7 @@ fn p18_no_descriptors_leak() {
 /// runtime-linux.md, "Dev symbolic links"
 #[test]
 fn m18_device_links() {
-    needs!(root);
+    needs!(root_or_ranges);
     let devices = Container::new().world()["devices"].clone();
     for (name, target) in [
         ("fd", "/proc/self/fd"),
@@ -42,7 +42,7 @@ fn m18_device_links() {
 /// runtime-linux.md, "Dev symbolic links"
 #[test]
 fn m18_ptmx() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().edit(|config| {
         config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/dev");
     });
@@ -54,7 +54,7 @@ fn m18_ptmx() {
 /// runtime-linux.md, "Dev symbolic links"
 #[test]
 fn m18_planted_links() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().edit(|config| {
         config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/dev");
     });
@@ -87,7 +87,7 @@ fn with_descriptors(container: &Container, env: &str, flags: &str) -> Value {
 /// runtime-linux.md, "File descriptors"
 #[test]
 fn p18_preserved_descriptors() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let world = with_descriptors(&container, "", "--preserve-fds 1");
     let fds: Vec<&String> = world["fds"].as_object().unwrap().keys().collect();
@@ -104,7 +104,7 @@ fn p18_preserved_descriptors() {
 /// runtime-linux.md, "File descriptors"
 #[test]
 fn p19_listen_fds() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let world = with_descriptors(&container, "LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b", "");
     let env = world["env"].as_array().unwrap();
@@ -117,7 +117,7 @@ fn p19_listen_fds() {
 /// runtime-linux.md, "File descriptors"
 #[test]
 fn p19_listen_fd_names() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = with_descriptors(&Container::new(), "LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b", "");
     let env = world["env"].as_array().unwrap();
     assert!(env.contains(&json!("LISTEN_FDNAMES=a:b")), "{env:?}");
@@ -127,7 +127,7 @@ fn p19_listen_fd_names() {
 /// runtime-linux.md, "File descriptors"
 #[test]
 fn p19_notify_socket() {
-    needs!(root, busybox);
+    needs!(root_or_ranges, busybox);
     let container = Container::new();
     let path = container.bundle.join("notify.sock");
     let socket = UnixDatagram::bind(&path).unwrap();

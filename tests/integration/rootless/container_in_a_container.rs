@@ -92,7 +92,7 @@ fn privileged_in_privileged() {
 /// A user namespace inside takes no privilege.
 #[test]
 fn unprivileged_in_unprivileged() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let world = Nested::new(plain(), unprivileged).run().ok().json();
     assert_eq!(world["uid_map"], json!([[0, 0, 1]]));
     assert_eq!(world["devices"]["/dev/null"]["type"], "char");
@@ -115,7 +115,7 @@ fn privileged_in_a_user_namespace() {
 /// What a plain container denies is refused, with the way out.
 #[test]
 fn refusals() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let no_cgroups = |config: &mut Value| {
         config["linux"].as_object_mut().unwrap().retain(|key, _| key != "resources" && key != "cgroupsPath");
     };

@@ -50,7 +50,7 @@ fn users_own() -> Container {
 /// All of it again where cgroup2 is all there is.
 #[test]
 fn on_cgroup_v2() {
-    crate::needs!(root, user_ns);
+    crate::needs!(root_or_ranges, user_ns);
     let name = "rootless::on_cgroup_v2";
     PURE_V2.entered_by(name, &["rootless::", "--skip", name]);
 }

@@ -35,7 +35,7 @@ fn m17_cgroup_mount() {
 /// config-linux.md, "Control groups"
 #[test]
 fn m17_cgroup_mount_without_a_namespace() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new()
         .without_namespace("cgroup")
         .mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"])
@@ -49,7 +49,7 @@ fn m17_cgroup_mount_without_a_namespace() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c2_default_path() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let mut container = Container::new().without_namespace("cgroup").edit(|config| {
         config["linux"].as_object_mut().unwrap().remove("cgroupsPath");
     });
@@ -62,7 +62,7 @@ fn c2_default_path() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c4_every_hierarchy() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().without_namespace("cgroup");
     let cgroups = container.world()["cgroups"].clone();
     for (controllers, path) in cgroups.as_object().unwrap() {
@@ -74,7 +74,7 @@ fn c4_every_hierarchy() {
 /// runtime.md, "Delete"
 #[test]
 fn c8_nested_cgroups_are_removed() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().sleeping();
     let below = container.cgroup_dir("pids").join("nested/deeper");
     fs::create_dir_all(&below).unwrap();
@@ -104,7 +104,7 @@ fn c8_parents_are_removed() {
 /// runtime.md, "Create"
 #[test]
 fn l4_impossible_limits() {
-    needs!(root, controller("cpuset"));
+    needs!(root_or_ranges, controller("cpuset"));
     let container = Container::new().set("/linux/resources/cpu", json!({ "cpus": "4000" }));
     container.create(&[]).refuses(&["cpuset.cpus"]).exits(1);
     container.assert_clean();
@@ -114,7 +114,7 @@ fn l4_impossible_limits() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c1_absolute_paths() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().sleeping();
     for controller in ["pids", "memory", "cpu", "devices"] {
         assert_eq!(
@@ -129,7 +129,7 @@ fn c1_absolute_paths() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c1_relative_paths() {
-    needs!(root, controller("pids"), cgroupfs);
+    needs!(root_or_ranges, controller("pids"), cgroupfs);
     let relative = format!("hull-test-relative-{}/deep", std::process::id());
     let place = || {
         let container =
@@ -149,7 +149,7 @@ fn c1_relative_paths() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c6_existing_cgroups_keep_their_values() {
-    needs!(root, controller("pids"), cgroupfs);
+    needs!(root_or_ranges, controller("pids"), cgroupfs);
     let container = Container::new();
     let dir = container.cgroup_dir("pids");
     fs::create_dir(&dir).unwrap();
@@ -163,7 +163,7 @@ fn c6_existing_cgroups_keep_their_values() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c3_frozen_cgroups() {
-    needs!(root, freezer);
+    needs!(root_or_ranges, freezer);
     let container = Container::new();
     let _frozen = Frozen::new(container.cgroup_dir("freezer"));
     container.create(&[]).refuses(&[]);
@@ -174,7 +174,7 @@ fn c3_frozen_cgroups() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c3_populated_cgroups() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let first = Container::new().sleeping();
     let second = Container::new().set("/linux/cgroupsPath", json!(first.cgroup));
     second.create(&[]).refuses(&[]);
@@ -186,7 +186,7 @@ fn c3_populated_cgroups() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c6_no_resources() {
-    needs!(root, controller("memory"), controller("pids"));
+    needs!(root_or_ranges, controller("memory"), controller("pids"));
     let container = Container::new().set("/linux/resources", json!({}));
     container.create(&[]).ok();
     // systemd gives every unit a number of tasks, unless its administrator does not want it.
@@ -201,7 +201,7 @@ fn c6_no_resources() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c4_hooks_are_inside() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().without_namespace("cgroup").set(
         "/hooks",
         json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "record", "/log"] }] }),

@@ -72,6 +72,18 @@ fn v2_1_processes_on_the_way() {
     container.assert_clean();
 }
 
+/// A controller that the host has and has not handed down to the user is named, with the place where it ends.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn v2_1_what_is_not_delegated() {
+    needs!(root_or_ranges, pure_cgroup2, withheld_controller);
+    let name = withheld_controllers().remove(0);
+    let file = if name == "hugetlb" { "hugetlb.2MB.max".to_owned() } else { format!("{name}.max") };
+    let container = Container::new().set("/linux/resources/unified", json!({ file: "0" }));
+    container.create(&[]).refuses(&["does not hand down", &format!("+{name}")]).exits(1);
+    container.assert_clean();
+}
+
 /// A threaded cgroup takes no container: an error, and the cgroup stays as it was.
 /// config-linux.md, "Cgroups Path"
 #[test]
@@ -85,7 +97,7 @@ fn v2_11_threaded_cgroups() {
     container.cgroup = format!("/{name}/inner/{}", container.id);
     let path = container.cgroup.clone();
     let container = container.set("/linux/cgroupsPath", json!(path));
-    container.create(&[]).refuses(&[]).exits(1);
+    container.create(&[]).refuses(&["domain invalid", "takes no processes"]).exits(1);
     assert_eq!(threaded.read("cgroup.type"), "threaded");
     assert!(fs::metadata(threaded.0.join(&container.id)).is_err(), "a directory is left");
 }
@@ -138,7 +150,7 @@ fn v2_10_updated_rules() {
 /// runtime.md, "Scope of a Container"
 #[test]
 fn v2_13_pressure() {
-    needs!(root, cgroup2("memory"), pressure);
+    needs!(root_or_ranges, cgroup2("memory"), pressure);
     let container = Container::new().sleeping();
     let stats = container.verb("events", &["--stats"], &[]).ok().json();
     for resource in ["cpu", "memory"] {
@@ -151,7 +163,7 @@ fn v2_13_pressure() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_9_frozen_killed_and_removed() {
-    needs!(root, pure_cgroup2);
+    needs!(root_or_ranges, pure_cgroup2);
     let container = Container::new().sleeping();
     let below = container.cgroup_dir("").join("nested/deeper");
     fs::create_dir_all(&below).unwrap();

@@ -40,7 +40,7 @@ fn d1_devices() {
 /// config-linux.md, "Devices"
 #[test]
 fn d2_occupied_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     let device = json!([{ "path": "/nodes/null", "type": "c", "major": 1, "minor": 3 }]);
     let container = Container::new().set("/linux/devices", device);
     fs::create_dir(container.bundle.rootfs().join("nodes")).unwrap();
@@ -126,7 +126,7 @@ fn d2_existing_nodes() {
 /// config-linux.md, "Devices"
 #[test]
 fn d4_bad_devices() {
-    needs!(root);
+    needs!(root_or_ranges);
     let device = |kind: &str, path: &str, major: i64| json!([{ "type": kind, "path": path, "major": major, "minor": 3 }]);
     each_refused(
         "/linux/devices",
@@ -186,7 +186,7 @@ fn d6_bound_dev() {
 /// config-linux.md, "Default Devices"
 #[test]
 fn d3_defaults_are_allowed() {
-    needs!(root);
+    needs!(root_or_ranges);
     for device in ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"] {
         let container =
             Container::new().set("/linux/resources/devices", json!([{ "allow": false, "access": "rwm" }]));
@@ -206,7 +206,7 @@ fn d3_defaults_are_allowed() {
 /// config-linux.md, "Allowed Device list"
 #[test]
 fn c7_bad_rules() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/resources/devices",
         &[

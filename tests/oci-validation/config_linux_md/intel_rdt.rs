@@ -48,7 +48,7 @@ fn r3_named_classes() {
 /// config-linux.md, "IntelRdt"
 #[test]
 fn r1_no_resctrl() {
-    needs!(root, no_resctrl);
+    needs!(root_or_ranges, no_resctrl);
     each_refused(
         "/linux/intelRdt",
         &[json!({ "closID": "guaranteed" }), json!({ "enableMonitoring": true })],
@@ -59,7 +59,7 @@ fn r1_no_resctrl() {
 /// config-linux.md, "IntelRdt"
 #[test]
 fn r3_bad_values() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/intelRdt",
         &[
@@ -136,7 +136,7 @@ fn r4_classes_that_are_there() {
 /// config-linux.md, "IntelRdt"
 #[test]
 fn r5_bad_lines() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/intelRdt",
         &[

@@ -12,7 +12,7 @@ use crate::refused::{each_refused, refused};
 /// config-linux.md, "Sysctl"
 #[test]
 fn a3_sysctls() {
-    needs!(root);
+    needs!(root_or_ranges);
     let host = fs::read_to_string("/proc/sys/kernel/msgmax").unwrap();
     let world = Container::new()
         .set(
@@ -49,7 +49,7 @@ fn a3_sysctls_of_each_namespace() {
 /// config-linux.md, "Sysctl"
 #[test]
 fn a3_refused_values() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/linux/sysctl", json!({ "kernel.msgmax": "a lot" }));
     container.create(&[]).refuses(&["msgmax"]).exits(1);
     container.assert_clean();
@@ -59,7 +59,7 @@ fn a3_refused_values() {
 /// config-linux.md, "Personality"
 #[test]
 fn a2_personality() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().set("/linux/personality", json!({ "domain": "LINUX32" })).world();
     assert_eq!(world["personality"], 8);
     assert_ne!(world["machine"], std::env::consts::ARCH);
@@ -71,7 +71,7 @@ fn a2_personality() {
 /// config-linux.md, "Personality"
 #[test]
 fn a2_exec_inherits_the_personality() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/linux/personality", json!({ "domain": "LINUX32" })).sleeping();
     assert_eq!(container.exec_world(&[])["personality"], 8);
 }
@@ -80,7 +80,7 @@ fn a2_exec_inherits_the_personality() {
 /// config-linux.md, "Memory policy"
 #[test]
 fn mp1_modes() {
-    needs!(root, numa);
+    needs!(root_or_ranges, numa);
     let table = [
         (
             json!({ "mode": "MPOL_BIND", "nodes": "0" }),
@@ -107,7 +107,7 @@ fn mp1_modes() {
 /// config-linux.md, "Personality"
 #[test]
 fn a2_bad_personalities() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/personality",
         &[json!({ "domain": "BOGUS" }), json!({ "domain": "LINUX", "flags": ["X"] }), json!({})],
@@ -118,7 +118,7 @@ fn a2_bad_personalities() {
 /// config-linux.md, "Sysctl"
 #[test]
 fn a3_foreign_sysctls() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/sysctl",
         &[
@@ -144,7 +144,7 @@ fn a3_foreign_sysctls() {
 /// config-linux.md, "Memory policy"
 #[test]
 fn mp2_bad_policies() {
-    needs!(root, numa);
+    needs!(root_or_ranges, numa);
     let policy = |mode: &str, nodes: &str| json!({ "mode": mode, "nodes": nodes });
     let flags = |flags: &[&str]| json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": flags });
     each_refused(
@@ -168,7 +168,7 @@ fn mp2_bad_policies() {
 /// config-linux.md, "Memory policy"
 #[test]
 fn mp3_flags() {
-    needs!(root, numa);
+    needs!(root_or_ranges, numa);
     for flag in ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"] {
         let asked = json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": [flag] });
         let world = Container::new().set("/linux/memoryPolicy", asked.clone()).world();
@@ -180,7 +180,7 @@ fn mp3_flags() {
 /// config-linux.md, "Memory policy"
 #[test]
 fn mp4_exec_inherits() {
-    needs!(root, numa);
+    needs!(root_or_ranges, numa);
     let asked = json!({ "mode": "MPOL_BIND", "nodes": "0" });
     let container = Container::new().set("/linux/memoryPolicy", asked).sleeping();
     assert_eq!(container.exec_world(&[])["memory_policy"]["mode"], "MPOL_BIND");
@@ -190,7 +190,7 @@ fn mp4_exec_inherits() {
 /// config-linux.md, "Mount Label"
 #[test]
 fn m21_mount_label_without_selinux() {
-    needs!(root, no_selinux);
+    needs!(root_or_ranges, no_selinux);
     each_refused("/linux/mountLabel", &[json!("system_u:object_r:container_file_t:s0")]);
 }
 
@@ -198,7 +198,7 @@ fn m21_mount_label_without_selinux() {
 /// config-linux.md, "Sysctl"
 #[test]
 fn a1_a_planted_proc_is_not_trusted() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().edit(|config| {
         config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/proc");
     });

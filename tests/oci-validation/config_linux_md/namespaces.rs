@@ -48,7 +48,7 @@ fn n1_absent_namespaces() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n1_cgroup_namespace_roots() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     for (controllers, path) in world["cgroups"].as_object().unwrap() {
         assert_eq!(path, "/", "{controllers}");
@@ -59,7 +59,7 @@ fn n1_cgroup_namespace_roots() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n1_cgroups_without_their_namespace() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().without_namespace("cgroup");
     assert_eq!(membership(&container.world(), "pids"), container.cgroup);
 }
@@ -94,7 +94,7 @@ fn n2_joined_namespaces() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n2_wrong_namespace_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     for path in ["/proc/self/ns/uts", "/etc/hostname", "/no/such/namespace"] {
         let container = Container::new().without_namespace("network").edit(|config| {
             let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
@@ -108,7 +108,7 @@ fn n2_wrong_namespace_paths() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n2_a_fifo_is_no_namespace() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let path = container.bundle.join("fifo");
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
@@ -123,7 +123,7 @@ fn n2_a_fifo_is_no_namespace() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n5_exec_joins_every_namespace() {
-    needs!(root, user_ns, time_ns);
+    needs!(root_or_ranges, user_ns, time_ns);
     let container = Container::new().user_namespace().namespace("time").sleeping();
     let inside = container.exec_world(&[])["namespaces"].clone();
     for name in ["user", "time", "mnt", "pid", "net", "ipc", "uts", "cgroup"] {
@@ -135,7 +135,7 @@ fn n5_exec_joins_every_namespace() {
 /// config.md, "Hostname"
 #[test]
 fn n6_hostname() {
-    needs!(root);
+    needs!(root_or_ranges);
     let before = rustix::system::uname().nodename().to_owned();
     let container = Container::new().set("/hostname", json!("some-host"));
     assert_eq!(container.world()["hostname"], "some-host");
@@ -146,7 +146,7 @@ fn n6_hostname() {
 /// config.md, "Domainname"
 #[test]
 fn n6_domainname() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().set("/domainname", json!("some.domain")).world();
     assert_eq!(world["domainname"], "some.domain");
 }
@@ -155,7 +155,7 @@ fn n6_domainname() {
 /// config-linux.md, "Offset for Time Namespace"
 #[test]
 fn n7_time_offsets() {
-    needs!(root, time_ns);
+    needs!(root_or_ranges, time_ns);
     let container = Container::new().namespace("time").set(
         "/linux/timeOffsets",
         json!({ "monotonic": { "secs": 1000, "nanosecs": 5 }, "boottime": { "secs": 2000, "nanosecs": 0 } }),
@@ -173,7 +173,7 @@ fn n7_time_offsets() {
 /// config-linux.md, "Offset for Time Namespace"
 #[test]
 fn n7_time_namespace_without_offsets() {
-    needs!(root, time_ns);
+    needs!(root_or_ranges, time_ns);
     let world = Container::new().namespace("time").world();
     assert_ne!(world["namespaces"]["time"], host_namespace("time"));
 }
@@ -182,7 +182,7 @@ fn n7_time_namespace_without_offsets() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n8_loopback_is_up() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     let lo = &world["interfaces"]["lo"];
     assert_eq!(lo["up"], true, "{lo}");
@@ -194,7 +194,7 @@ fn n8_loopback_is_up() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n2_relative_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/linux/namespaces/1/path", &[json!("proc/self/ns/net"), json!("./x")]);
 }
 
@@ -202,7 +202,7 @@ fn n2_relative_paths() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n3_twice() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&Container::new().namespace("pid"));
     refused(&Container::new().namespace("mount"));
 }
@@ -211,7 +211,7 @@ fn n3_twice() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n4_unknown_types() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&Container::new().namespace("bogus"));
     refused(&Container::new().namespace("net"));
     refused(&Container::new().edit(|config| config["linux"]["namespaces"][0] = json!({})));
@@ -221,7 +221,7 @@ fn n4_unknown_types() {
 /// config-linux.md, "Namespaces"
 #[test]
 fn n5_the_user_namespace_owns_the_others() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let container = || Container::new().user_namespace().capabilities(ROOT_ALL);
     assert_eq!(container().probe(&["syscall", "sethostname", "0", "0"]), json!({ "result": 0 }));
     let outside = container().without_namespace("uts").edit(|config| {
@@ -252,7 +252,7 @@ fn n10_a_shared_pid_namespace() {
 /// config.md, "Hostname"
 #[test]
 fn n6_names_need_a_namespace() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&Container::new().without_namespace("uts"));
     let container = Container::new().without_namespace("uts").set("/domainname", json!("some.domain"));
     refused(&container.edit(|config| {
@@ -264,7 +264,7 @@ fn n6_names_need_a_namespace() {
 /// config-linux.md, "Offset for Time Namespace"
 #[test]
 fn n7_bad_offsets() {
-    needs!(root, time_ns);
+    needs!(root_or_ranges, time_ns);
     each_refused("/linux/timeOffsets", &[json!({ "monotonic": { "secs": 1 } })]);
     let offsets =
         |offsets: Value| refused(&Container::new().namespace("time").set("/linux/timeOffsets", offsets));

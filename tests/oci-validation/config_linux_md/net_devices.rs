@@ -204,7 +204,7 @@ fn nd5_failures_leave_the_interface_on_the_host() {
 /// config-linux.md, "Network Devices"
 #[test]
 fn nd4_bad_devices() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/netDevices",
         &[

@@ -14,7 +14,7 @@ use crate::seen::mount_on;
 /// config-linux.md, "Masked Paths"
 #[test]
 fn k1_masked_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container =
         Container::new().set("/linux/maskedPaths", json!(["/etc/passwd", "/secret", "/no/such/path"]));
     fs::create_dir(container.bundle.rootfs().join("secret")).unwrap();
@@ -31,7 +31,7 @@ fn k1_masked_paths() {
 /// config-linux.md, "Masked Paths"
 #[test]
 fn k2_cve_2025_31133_masks_use_the_real_null_device() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .edit(|config| {
             config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/dev");
@@ -47,7 +47,7 @@ fn k2_cve_2025_31133_masks_use_the_real_null_device() {
 /// config-linux.md, "Readonly Paths"
 #[test]
 fn k3_readonly_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/linux/readonlyPaths", json!(["/etc", "/no/such/path"]))
         .args(&["/probe", "write", "/etc/new", "text"]);
@@ -58,7 +58,7 @@ fn k3_readonly_paths() {
 /// config-linux.md, "Readonly Paths"
 #[test]
 fn k3_readonly_paths_reach_below() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .mount("/data", "tmpfs", "tmpfs", &[])
         .mount("/data/below", "bind", "shared", &["bind", "nosuid"])
@@ -79,7 +79,7 @@ fn k3_readonly_paths_reach_below() {
 /// config-linux.md, "Masked Paths"
 #[test]
 fn k4_masks_hold_for_exec() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/linux/maskedPaths", json!(["/etc/passwd"])).sleeping();
     let answer = container.exec(&[], &["/probe", "read", "/etc/passwd"]).ok().json();
     assert_eq!(answer["/etc/passwd"], "");
@@ -122,7 +122,7 @@ fn m15_root_propagation() {
 /// config-linux.md, "Masked Paths"
 #[test]
 fn k1_relative_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/linux/maskedPaths", &[json!(["etc"]), json!("/etc")]);
     each_refused("/linux/readonlyPaths", &[json!(["etc"]), json!("/etc")]);
 }
@@ -131,7 +131,7 @@ fn k1_relative_paths() {
 /// config-linux.md, "Masked Paths"
 #[test]
 fn k4_masks_come_after_mounts() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .mount("/host", "bind", "shared", &["bind"])
         .set("/linux/maskedPaths", json!(["/host/file"]));
@@ -144,7 +144,7 @@ fn k4_masks_come_after_mounts() {
 /// config-linux.md, "Masked Paths"
 #[test]
 fn k5_many_masked_directories() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let names: Vec<String> = (0..20).map(|number| format!("/masked/{number}")).collect();
     for name in &names {
@@ -163,7 +163,7 @@ fn k5_many_masked_directories() {
 /// config-linux.md, "Readonly Paths"
 #[test]
 fn k3_readonly_files() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/linux/readonlyPaths", json!(["/etc/passwd"]));
     let container = container.args(&["/probe", "write", "/etc/passwd", "x"]);
     assert_eq!(container.world(), json!({ "errno": "EROFS" }));
@@ -175,6 +175,6 @@ fn k3_readonly_files() {
 /// config-linux.md, "Rootfs Mount Propagation"
 #[test]
 fn m15_bad_propagation() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/linux/rootfsPropagation", &[json!("bogus"), json!("ro")]);
 }

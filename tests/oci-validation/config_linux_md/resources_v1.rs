@@ -54,7 +54,7 @@ fn v1_1_oom_killer() {
 /// config-linux.md, "Memory"
 #[test]
 fn c10_memory_is_limited() {
-    needs!(root, controller("memory"));
+    needs!(root_or_ranges, controller("memory"));
     let container = Container::new()
         .set("/linux/resources/memory", json!({ "limit": 33_554_432, "swap": 33_554_432 }))
         .args(&["/probe", "alloc", "100000000"]);
@@ -145,7 +145,7 @@ fn v1_3_weight() {
 /// config-linux.md, "PIDs"
 #[test]
 fn v1_5_pids() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new().set("/linux/resources/pids", json!({ "limit": 5 }));
     let answer = container.probe(&["fork", "20"]);
     assert_eq!(answer, json!({ "children": 4, "refusal": { "errno": "EAGAIN" } }));
@@ -227,7 +227,7 @@ fn v1_4_huge_pages() {
 /// config-linux.md, "Huge page limits"
 #[test]
 fn v1_4_bad_page_sizes() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/resources/hugepageLimits",
         &[json!([{ "pageSize": "../x", "limit": 1 }]), json!([{ "pageSize": "3MB", "limit": 1 }])],

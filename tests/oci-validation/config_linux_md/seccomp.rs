@@ -17,7 +17,7 @@ use crate::refused::each_refused;
 /// config-linux.md, "Seccomp"
 #[test]
 fn e10_exec_has_the_filter() {
-    needs!(root);
+    needs!(root_or_ranges);
     let filter = json!({
         "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 }]
@@ -36,7 +36,7 @@ fn filtered(syscalls: &Value) -> Container {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e1_killing_actions() {
-    needs!(root);
+    needs!(root_or_ranges);
     for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"] {
         let rule = json!([{ "names": ["getcwd"], "action": action }]);
         filtered(&rule).args(&["/probe", "syscall", "getcwd"]).run(&[]).exits(128 + 31);
@@ -48,7 +48,7 @@ fn e1_killing_actions() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e1_signals_and_threads() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = |action: &str| json!([{ "names": ["getcwd"], "action": action }]);
     assert_eq!(filtered(&rule("SCMP_ACT_TRAP")).probe(&["trap", "getcwd"]), json!({ "trapped": true }));
     for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD"] {
@@ -63,7 +63,7 @@ fn e1_signals_and_threads() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e1_trace() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_TRACE" }]);
     assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "ENOSYS" }));
 }
@@ -72,7 +72,7 @@ fn e1_trace() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e1_log() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!([{ "names": ["getpid"], "action": "SCMP_ACT_LOG" }]);
     assert_eq!(filtered(&rule).probe(&["syscall", "getpid"]), json!({ "result": 1 }));
 }
@@ -81,7 +81,7 @@ fn e1_log() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e2_errno() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
     assert_eq!(filtered(&rule).world()["seccomp"]["mode"], 2);
     assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "EPERM" }));
@@ -94,7 +94,7 @@ fn e2_errno() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e2_default_errno() {
-    needs!(root);
+    needs!(root_or_ranges);
     let profile: Value =
         serde_json::from_str(include_str!("../../fixtures/seccomp-allow-list.json")).unwrap();
     let container = Container::new().set("/linux/seccomp", profile.clone());
@@ -107,7 +107,7 @@ fn e2_default_errno() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e4_no_speculation_penalty() {
-    needs!(root);
+    needs!(root_or_ranges);
     let plain = Container::new().world()["seccomp"]["speculation"].clone();
     let rule = json!([{ "names": ["getcwd"], "action": "SCMP_ACT_ERRNO" }]);
     assert_eq!(filtered(&rule).world()["seccomp"]["speculation"], plain);
@@ -117,7 +117,7 @@ fn e4_no_speculation_penalty() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e5_argument_conditions() {
-    needs!(root);
+    needs!(root_or_ranges);
     let answer = |op: &str, value: u64, two: u64, asked: &str| {
         let condition = json!({ "index": 0, "value": value, "valueTwo": two, "op": op });
         let rule = json!([{ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition] }]);
@@ -147,7 +147,7 @@ fn e5_argument_conditions() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e5_unknown_names() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!([{ "names": ["call_from_the_future", "getcwd"], "action": "SCMP_ACT_ERRNO" }]);
     assert_eq!(filtered(&rule).probe(&["syscall", "getcwd"]), json!({ "errno": "EPERM" }));
 }
@@ -156,7 +156,7 @@ fn e5_unknown_names() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e7_listener() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let path = container.bundle.join("agent.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -201,7 +201,7 @@ fn e7_listener() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e7_a_missing_agent() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set(
         "/linux/seccomp",
         json!({
@@ -217,7 +217,7 @@ fn e7_a_missing_agent() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e9_without_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     for privileges in [true, false] {
         let container = filtered(&json!([{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }]))
             .set("/process/noNewPrivileges", json!(privileges))
@@ -232,7 +232,7 @@ fn e9_without_capabilities() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e1_bad_actions() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = |action: &str| json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["umask"], "action": action }] });
     each_refused(
         "/linux/seccomp",
@@ -249,7 +249,7 @@ fn e1_bad_actions() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e2_errno_of_other_actions() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!({ "names": ["umask"], "action": "SCMP_ACT_KILL", "errnoRet": 1 });
     each_refused(
         "/linux/seccomp",
@@ -264,7 +264,7 @@ fn e2_errno_of_other_actions() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e3_architectures() {
-    needs!(root);
+    needs!(root_or_ranges);
     for listed in
         [json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]), json!(["SCMP_ARCH_ARM"]), json!([])]
     {
@@ -278,7 +278,7 @@ fn e3_architectures() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e3_other_architectures() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!([{ "names": ["umask", "getcwd"], "action": "SCMP_ACT_ERRNO" }]);
     let listing = |archs: &[&str]| filtered(&rule).set("/linux/seccomp/architectures", json!(archs));
     let x86 = "SCMP_ARCH_X86";
@@ -297,7 +297,7 @@ fn e3_other_architectures() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e3_bad_architectures() {
-    needs!(root);
+    needs!(root_or_ranges);
     let archs = |archs: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": archs });
     each_refused("/linux/seccomp", &[archs(json!(["SCMP_ARCH_VAX"])), archs(json!(["x86_64"]))]);
 }
@@ -306,7 +306,7 @@ fn e3_bad_architectures() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e4_flags() {
-    needs!(root);
+    needs!(root_or_ranges);
     for flags in [
         json!(["SECCOMP_FILTER_FLAG_TSYNC"]),
         json!(["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"]),
@@ -321,7 +321,7 @@ fn e4_flags() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e4_bad_flags() {
-    needs!(root);
+    needs!(root_or_ranges);
     let flags = |flags: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "flags": flags });
     each_refused("/linux/seccomp", &[flags(json!(["BOGUS"])), flags(json!("SECCOMP_FILTER_FLAG_LOG"))]);
 }
@@ -330,7 +330,7 @@ fn e4_bad_flags() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e5_bad_rules() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = |rule: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
     let condition = |condition: Value| {
         rule(json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition] }))
@@ -352,7 +352,7 @@ fn e5_bad_rules() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e5_several_rules() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = |value: u64| {
         let condition = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
         json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": value, "args": [condition] })
@@ -367,7 +367,7 @@ fn e5_several_rules() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e5_one_argument_twice() {
-    needs!(root);
+    needs!(root_or_ranges);
     let condition = |value: u64| json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
     let rule =
         json!([{ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition(1), condition(2)] }]);
@@ -382,7 +382,7 @@ fn e5_one_argument_twice() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e6_newer_calls() {
-    needs!(root);
+    needs!(root_or_ranges);
     let profile: Value =
         serde_json::from_str(include_str!("../../fixtures/seccomp-allow-list.json")).unwrap();
     let container = Container::new().set("/linux/seccomp", profile);
@@ -393,7 +393,7 @@ fn e6_newer_calls() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e8_nobody_listens() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = json!({ "names": ["umask"], "action": "SCMP_ACT_NOTIFY" });
     each_refused(
         "/linux/seccomp",
@@ -408,7 +408,7 @@ fn e8_nobody_listens() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e9_tight_filters() {
-    needs!(root);
+    needs!(root_or_ranges);
     let start = [
         "execve",
         "arch_prctl",
@@ -432,7 +432,7 @@ fn e9_tight_filters() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e12_many_rules() {
-    needs!(root);
+    needs!(root_or_ranges);
     let rule = |value: u32| {
         let condition = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
         json!({ "names": ["umask"], "action": "SCMP_ACT_ERRNO", "args": [condition] })
@@ -449,7 +449,7 @@ fn e12_many_rules() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e8_metadata_without_a_listener() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/linux/seccomp",
         &[json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "for nobody" })],
@@ -460,7 +460,7 @@ fn e8_metadata_without_a_listener() {
 /// config-linux.md, "Seccomp"
 #[test]
 fn e11_profiles_are_told_apart() {
-    needs!(root);
+    needs!(root_or_ranges);
     let mut container = Container::new();
     let rule = |errno: u32, value: u64| {
         let condition = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });

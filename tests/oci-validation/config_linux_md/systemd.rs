@@ -35,7 +35,7 @@ fn c9_scopes() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn c9_properties() {
-    needs!(root, systemd);
+    needs!(root_or_ranges, systemd);
     let annotations = json!({ "org.systemd.property.TimeoutStopUSec": "uint64 7000000" });
     let container = Container::in_scope().set("/annotations", annotations);
     container.create(&[]).ok();

@@ -25,7 +25,7 @@ fn u1_mappings() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u3_many_mappings() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let lines: Vec<Value> = (0..20)
         .map(|line| json!({ "containerID": line * 10, "hostID": 100_000 + line * 10, "size": 10 }))
         .collect();
@@ -61,7 +61,7 @@ fn u4_joined_user_namespace() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u5_devices() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let world = Container::new().user_namespace().world();
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
         assert_eq!(world["devices"][format!("/dev/{name}")]["type"], "char", "{name}");
@@ -74,7 +74,7 @@ fn u5_devices() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u6_users() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let user = json!({ "uid": 1000, "gid": 1001, "additionalGids": [5, 7] });
     let world = Container::new().user_namespace().set("/process/user", user).world();
     assert_eq!(world["uid"]["real"], 1000);
@@ -86,7 +86,7 @@ fn u6_users() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u6_unmapped_users_are_refused() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let container =
         Container::new().user_namespace().set("/process/user", json!({ "uid": 70_000, "gid": 0 }));
     container.create(&[]).refuses(&[]).exits(1);
@@ -97,7 +97,7 @@ fn u6_unmapped_users_are_refused() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u1_bad_mappings() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let row = |container: u64, size: u64| json!({ "containerID": container, "hostID": 100_000 + container, "size": size });
     for rows in
         [json!([row(0, 0)]), json!([row(0, 10), row(5, 10)]), json!([row(4_294_967_290, 10)]), json!([])]
@@ -129,7 +129,7 @@ fn u2_owners_are_kept() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u7_a_single_id() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1 }]);
     let world = Container::new()
         .user_namespace()
@@ -146,7 +146,7 @@ fn u7_a_single_id() {
 /// config-linux.md, "User namespace mappings"
 #[test]
 fn u8_closed_parents() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let container = Container::new().user_namespace().mount("/host", "bind", "closed/shared", &["bind"]);
     std::fs::create_dir_all(container.bundle.join("closed/shared")).unwrap();
     let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);

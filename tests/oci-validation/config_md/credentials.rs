@@ -12,7 +12,7 @@ use crate::refused::each_refused;
 /// config.md, "User"
 #[test]
 fn p4_user_and_groups() {
-    needs!(root);
+    needs!(root_or_ranges);
     let user = json!({ "uid": 1000, "gid": 1001, "additionalGids": [2000, 3000] });
     let world = Container::new().set("/process/user", user).world();
     assert_eq!(world["uid"], json!({ "real": 1000, "effective": 1000, "saved": 1000 }));
@@ -24,7 +24,7 @@ fn p4_user_and_groups() {
 /// config.md, "User"
 #[test]
 fn p4_the_default_user() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().edit(|config| {
         config["process"].as_object_mut().unwrap().remove("user");
     });
@@ -38,7 +38,7 @@ fn p4_the_default_user() {
 /// config.md, "User"
 #[test]
 fn p5_umask() {
-    needs!(root);
+    needs!(root_or_ranges);
     assert_eq!(Container::new().world()["umask"], 0o22);
     assert_eq!(Container::new().set("/process/user/umask", json!(0o77)).world()["umask"], 0o77);
     assert_eq!(Container::new().set("/process/user/umask", json!(0)).world()["umask"], 0);
@@ -48,7 +48,7 @@ fn p5_umask() {
 /// config.md, "Linux Process"
 #[test]
 fn p7_capability_sets() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set(
         "/process/capabilities",
         json!({
@@ -72,7 +72,7 @@ fn p7_capability_sets() {
 /// config.md, "Linux Process"
 #[test]
 fn p7_effective_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set(
         "/process/capabilities",
         json!({
@@ -94,7 +94,7 @@ fn p7_effective_capabilities() {
 /// config.md, "Linux Process"
 #[test]
 fn p7_every_capability() {
-    needs!(root);
+    needs!(root_or_ranges);
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let own = status.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap().trim();
     let own = u64::from_str_radix(own, 16).unwrap();
@@ -111,7 +111,7 @@ fn p7_every_capability() {
 /// config.md, "Linux Process"
 #[test]
 fn p7_capabilities_of_root() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     let expected = json!(["CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"]);
     for set in ["bounding", "permitted", "effective"] {
@@ -123,7 +123,7 @@ fn p7_capabilities_of_root() {
 /// config.md, "Linux Process"
 #[test]
 fn p7_no_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().edit(|config| {
         config["process"].as_object_mut().unwrap().remove("capabilities");
     });
@@ -137,7 +137,7 @@ fn p7_no_capabilities() {
 /// config.md, "Linux Process"
 #[test]
 fn p7_unknown_capabilities_warn() {
-    needs!(root);
+    needs!(root_or_ranges);
     let names = ["CAP_KILL", "CAP_FROM_THE_FUTURE"];
     let container = Container::new().capabilities(&names);
     let finished = container.run(&[]).ok();
@@ -149,7 +149,7 @@ fn p7_unknown_capabilities_warn() {
 /// config.md, "Linux Process"
 #[test]
 fn p8_ambient_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     let names = json!(["CAP_NET_BIND_SERVICE"]);
     let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 })).set(
         "/process/capabilities",
@@ -167,7 +167,7 @@ fn p8_ambient_capabilities() {
 /// config.md, "Linux Process"
 #[test]
 fn p9_no_new_privileges() {
-    needs!(root);
+    needs!(root_or_ranges);
     let filter = json!({ "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [{ "names": ["ptrace"], "action": "SCMP_ACT_ERRNO" }] });
     for (asked, bit) in [(true, 1), (false, 0)] {
@@ -183,7 +183,7 @@ fn p9_no_new_privileges() {
 /// config.md, "Linux Process"
 #[test]
 fn p16_apparmor_without_apparmor() {
-    needs!(root, no_apparmor);
+    needs!(root_or_ranges, no_apparmor);
     let container = Container::new().set("/process/apparmorProfile", json!("docker-default"));
     container.create(&[]).refuses(&["pparmor"]).exits(1);
     container.assert_clean();
@@ -193,7 +193,7 @@ fn p16_apparmor_without_apparmor() {
 /// config.md, "Linux Process"
 #[test]
 fn p17_selinux_without_selinux() {
-    needs!(root, no_selinux);
+    needs!(root_or_ranges, no_selinux);
     let label = json!("system_u:system_r:container_t:s0");
     let container = Container::new().set("/process/selinuxLabel", label);
     container.create(&[]).refuses(&["elinux"]).exits(1);
@@ -216,7 +216,7 @@ fn p4_ids_are_those_of_the_user_namespace() {
 /// config.md, "User"
 #[test]
 fn p4_bad_ids() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/process/user/uid", &[json!(-1), json!("root")]);
     each_refused("/process/user/gid", &[json!(-1)]);
     each_refused("/process/user/additionalGids", &[json!([-1]), json!(5)]);
@@ -226,7 +226,7 @@ fn p4_bad_ids() {
 /// config.md, "Linux Process"
 #[test]
 fn p8_ambient_needs_inheritable() {
-    needs!(root);
+    needs!(root_or_ranges);
     let names = json!(["CAP_KILL"]);
     let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 })).set(
         "/process/capabilities",

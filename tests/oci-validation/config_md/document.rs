@@ -26,7 +26,7 @@ fn document() -> String {
 /// bundle.md, "Filesystem Bundle"
 #[test]
 fn b1_config_json_is_required() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let bundle = container.bundle.path().to_str().unwrap();
     container.verb("create", &["--bundle", bundle], &[]).refuses(&["config.json"]);
@@ -37,7 +37,7 @@ fn b1_config_json_is_required() {
 /// bundle.md, "Filesystem Bundle"
 #[test]
 fn b1_relative_bundles() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.bundle.write();
     let name = container.bundle.path().file_name().unwrap().to_str().unwrap();
@@ -49,7 +49,7 @@ fn b1_relative_bundles() {
 /// config.md, "Specification version"
 #[test]
 fn b2_version_is_required() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&lacking("", "ociVersion"));
     each_refused("/ociVersion", &[json!(""), json!("banana"), json!("1.0"), json!(1)]);
 }
@@ -58,7 +58,7 @@ fn b2_version_is_required() {
 /// config.md, "Specification version"
 #[test]
 fn b3_versions() {
-    needs!(root);
+    needs!(root_or_ranges);
     for version in ["1.0.0", "1.0.2", "1.0.2-dev", "1.1.0", "1.2.1", "1.3.0"] {
         Container::new().set("/ociVersion", json!(version)).world();
     }
@@ -68,7 +68,7 @@ fn b3_versions() {
 /// config.md, "Specification version"
 #[test]
 fn b3_newer_versions() {
-    needs!(root);
+    needs!(root_or_ranges);
     Container::new().set("/ociVersion", json!("1.99.0")).world();
     each_refused("/ociVersion", &[json!("2.0.0"), json!("0.9.0")]);
 }
@@ -77,7 +77,7 @@ fn b3_newer_versions() {
 /// config.md, "Extensibility"
 #[test]
 fn b4_unknown_properties() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let mut container = Container::new();
     let places = [
         "",
@@ -99,7 +99,7 @@ fn b4_unknown_properties() {
 /// config.md, "Valid values"
 #[test]
 fn b5_wrong_types() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (pointer, value) in [
         ("/process", json!([])),
         ("/process/args", json!("/probe")),
@@ -121,7 +121,7 @@ fn b5_wrong_types() {
 /// config.md, "Valid values"
 #[test]
 fn b5_lists_for_objects() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (pointer, value) in [
         ("/root", json!(["rootfs", false])),
         ("/hooks", json!([])),
@@ -140,7 +140,7 @@ fn b5_lists_for_objects() {
 /// config.md, "Configuration"
 #[test]
 fn b6_no_documents() {
-    needs!(root);
+    needs!(root_or_ranges);
     let mut broken = document().into_bytes();
     let name = broken.windows(9).position(|window| window == b"hull-test").unwrap();
     broken[name] = 0xff;
@@ -156,7 +156,7 @@ fn b6_no_documents() {
 /// config.md, "Extensibility"
 #[test]
 fn b7_null_is_absent() {
-    needs!(root);
+    needs!(root_or_ranges);
     let mut container = Container::new();
     for pointer in
         ["/hooks", "/annotations", "/linux/seccomp", "/linux/sysctl", "/linux/devices", "/process/rlimits"]
@@ -171,7 +171,7 @@ fn b7_null_is_absent() {
 /// config.md, "Annotations"
 #[test]
 fn b8_large_documents() {
-    needs!(root);
+    needs!(root_or_ranges);
     let text = "x".repeat(2_000_000);
     let container = Container::new().set("/annotations", json!({ "large": text })).sleeping();
     assert_eq!(container.state()["annotations"]["large"].as_str().map(str::len), Some(text.len()));
@@ -181,7 +181,7 @@ fn b8_large_documents() {
 /// config.md, "Mounts"
 #[test]
 fn b8_many_mounts() {
-    needs!(root);
+    needs!(root_or_ranges);
     let mut container = Container::new();
     for number in 0..300 {
         container = container.mount(&format!("/many/{number}"), "tmpfs", "tmpfs", &["size=4k"]);
@@ -196,7 +196,7 @@ fn b8_many_mounts() {
 /// config.md, "Platform-specific configuration"
 #[test]
 fn b11_other_platforms() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/vm", json!({ "hypervisor": { "path": "/x" }, "kernel": { "path": "/k" } }))
         .set("/freebsd", json!({ "jail": { "host": "new" } }))
@@ -210,7 +210,7 @@ fn b11_other_platforms() {
 /// config.md, "Annotations"
 #[test]
 fn an1_keys_and_values() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/annotations",
         &[json!({ "": "x" }), json!({ "key": 1 }), json!({ "key": null }), json!(["key"])],
@@ -221,7 +221,7 @@ fn an1_keys_and_values() {
 /// config.md, "Annotations"
 #[test]
 fn an1_unknown_keys() {
-    needs!(root);
+    needs!(root_or_ranges);
     let annotations = json!({ "com.example.unknown": "", "org.opencontainers.image.unknown": "x" });
     let container = Container::new().set("/annotations", annotations.clone()).sleeping();
     assert_eq!(container.state()["annotations"], annotations);
@@ -231,7 +231,7 @@ fn an1_unknown_keys() {
 /// config.md, "Annotations"
 #[test]
 fn an1_empty_keys() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/annotations", &[json!({ "": "x" }), json!({ "good": "x", "": "" })]);
 }
 
@@ -239,7 +239,7 @@ fn an1_empty_keys() {
 /// config.md, "Annotations"
 #[test]
 fn an2_stop_signal() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/annotations", json!({ "org.opencontainers.image.stopSignal": "SIGUSR1" }))
         .args(&["/probe", "wait", "/ready"]);
@@ -257,7 +257,7 @@ fn an2_stop_signal() {
 /// features.md, "Features Structure"
 #[test]
 fn an3_unsafe_annotations() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let features = container.runtime.command(["features"]).run().ok().json();
     let listed: Vec<&str> = match features["potentiallyUnsafeConfigAnnotations"].as_array() {

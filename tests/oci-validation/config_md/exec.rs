@@ -11,7 +11,7 @@ use crate::needs;
 /// config.md, "Process"
 #[test]
 fn p23_exec_flags() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/noNewPrivileges", json!(false)).sleeping();
     let flags =
         ["--user", "1000:1001", "--additional-gids", "7", "--cwd", "/tmp", "--env", "A=1", "--no-new-privs"];
@@ -30,7 +30,7 @@ fn p23_exec_flags() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let world = container.exec_world(&["--cap", "CAP_CHOWN"]);
     let expected = json!(["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"]);
@@ -43,7 +43,7 @@ fn p23_exec_capabilities() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_document() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let file = container.bundle.join("process.json");
     let process = json!({ "args": ["/probe", "print"], "cwd": "/etc", "env": ["B=2", "HOME=/"],
@@ -62,7 +62,7 @@ fn p23_exec_document() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_ends_as_the_program() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.exec(&[], &["/probe", "exit", "7"]).exits(7);
     container.exec(&[], &["/probe", "kill-self", "9"]).exits(137);
@@ -73,7 +73,7 @@ fn p23_exec_ends_as_the_program() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_place() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().without_namespace("cgroup").sleeping();
     let world = container.exec_world(&[]);
     // What is not mounted is not the host's, though the kernel may know of it.
@@ -90,7 +90,7 @@ fn p23_exec_place() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_terminal() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let console = Console::new(container.bundle.path());
     container.exec(&["--tty", "--detach", "--console-socket", console.path()], &["/probe"]).ok();
@@ -102,7 +102,7 @@ fn p23_exec_terminal() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_needs_a_running_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     assert_ne!(container.exec(&[], &["/probe", "exit", "0"]).refuses(&["stopped"]).code, 0);

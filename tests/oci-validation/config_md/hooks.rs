@@ -56,7 +56,7 @@ fn marks(container: &Container) -> Vec<String> {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn l16_order_of_hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let two =
         |kind: &str| json!([mark(&container, &format!("{kind}1")), mark(&container, &format!("{kind}2"))]);
@@ -79,7 +79,7 @@ fn l16_order_of_hooks() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h1_namespaces_of_hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = recording(Container::new(), &KINDS).sleeping();
     let mount_namespace = fs::read_link(format!("/proc/{}/ns/mnt", container.pid())).unwrap();
     let inside = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
@@ -101,7 +101,7 @@ fn h1_namespaces_of_hooks() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h2_create_container_runs_before_the_pivot() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = recording(Container::new().mount("/data", "tmpfs", "tmpfs", &[]), &["createContainer"]);
     container.run(&[]).ok();
     let record = records(&container).remove(0);
@@ -118,7 +118,7 @@ fn h2_create_container_runs_before_the_pivot() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h5_poststop_comes_after_the_cgroup() {
-    needs!(root, controller("pids"));
+    needs!(root_or_ranges, controller("pids"));
     let container = Container::new();
     let script = format!(
         "test ! -d {} && echo gone >> {}",
@@ -136,7 +136,7 @@ fn h5_poststop_comes_after_the_cgroup() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h6_state_on_stdin() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/annotations", json!({ "key": "value" }));
     let container = recording(container, &KINDS).sleeping();
     let pid = container.pid();
@@ -175,7 +175,7 @@ fn h6_state_on_stdin() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h8_timeouts() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let fifo = container.bundle.join("fifo");
     let script = format!("mkfifo {0}; (exec 9<>{0}; sleep 600) & wait", fifo.display());
@@ -196,7 +196,7 @@ fn h8_timeouts() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h9_arguments_and_environment() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let (probe, log) = (container.bundle.rootfs().join("probe"), container.bundle.join("log"));
     let container = container.set(
@@ -217,7 +217,7 @@ fn h9_arguments_and_environment() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h10_missing_programs() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/hooks", json!({ "createRuntime": [{ "path": "/no/such/hook" }] }));
     container.create(&[]).refuses(&["/no/such/hook"]).exits(1);
     container.assert_clean();
@@ -227,7 +227,7 @@ fn h10_missing_programs() {
 /// runtime.md, "Lifecycle"
 #[test]
 fn h10_failing_create_hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     for kind in ["prestart", "createRuntime", "createContainer"] {
         let container = Container::new();
         let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
@@ -243,7 +243,7 @@ fn h10_failing_create_hooks() {
 /// runtime.md, "Lifecycle"
 #[test]
 fn h10_killed_hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     for kind in ["prestart", "createRuntime", "createContainer"] {
         let killed = json!({ "path": "/bin/sh", "args": ["sh", "-c", "kill -9 $$"] });
         let container = Container::new().set("/hooks", json!({ kind: [killed] }));
@@ -256,7 +256,7 @@ fn h10_killed_hooks() {
 /// runtime.md, "Lifecycle"
 #[test]
 fn h11_failing_start_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let container = container
         .set("/hooks", json!({ "startContainer": [{ "path": "/probe", "args": ["probe", "exit", "1"] }] }))
@@ -270,7 +270,7 @@ fn h11_failing_start_container() {
 /// runtime.md, "Lifecycle"
 #[test]
 fn h12_failing_poststart() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let container = container
         .set("/hooks", json!({ "poststart": [{ "path": "/bin/false" }] }))
@@ -285,7 +285,7 @@ fn h12_failing_poststart() {
 /// runtime.md, "Lifecycle"
 #[test]
 fn h13_failing_poststop() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let hooks = json!({ "poststop": [{ "path": "/bin/false" }, mark(&container, "second")] });
     let container = container.set("/hooks", hooks).running();
@@ -298,7 +298,7 @@ fn h13_failing_poststop() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h14_failing_hooks_are_quoted() {
-    needs!(root);
+    needs!(root_or_ranges);
     let failing = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo why it failed >&2; exit 3"] });
     let container = Container::new().set("/hooks", json!({ "createRuntime": [failing] }));
     container.create(&[]).refuses(&["why it failed"]);
@@ -308,7 +308,7 @@ fn h14_failing_hooks_are_quoted() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h15_rude_hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     let scripts = ["exit 0", "exec <&-; exit 0", "head -c 1000000 /dev/zero; exit 0"];
     let hooks: Vec<Value> = scripts
         .iter()
@@ -323,7 +323,7 @@ fn h15_rude_hooks() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h16_hooks_get_nothing_else() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = recording(Container::new(), &["createRuntime", "createContainer"]);
     container.run(&[]).ok();
     for record in records(&container) {
@@ -338,7 +338,7 @@ fn h16_hooks_get_nothing_else() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h9_directory() {
-    needs!(root);
+    needs!(root_or_ranges);
     let kinds = ["createRuntime", "poststart", "poststop"];
     let container = recording(Container::new(), &kinds).running();
     container.await_stop();
@@ -354,7 +354,7 @@ fn h9_directory() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h3_start_container_runs_inside() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = recording(Container::new(), &["startContainer"]).args(&["/probe", "pause"]);
     let log = container.bundle.rootfs().join("log");
     container.create(&[]).ok();
@@ -370,7 +370,7 @@ fn h3_start_container_runs_inside() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h4_poststart_runs_at_start() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let hook = mark(&container, "poststart");
     let container = container.set("/hooks", json!({ "poststart": [hook] }));
@@ -385,7 +385,7 @@ fn h4_poststart_runs_at_start() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h5_poststop_runs_at_delete() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let hook = mark(&container, "poststop");
     let container = container.set("/hooks", json!({ "poststop": [hook] })).running();
@@ -399,7 +399,7 @@ fn h5_poststop_runs_at_delete() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h7_relative_paths() {
-    needs!(root);
+    needs!(root_or_ranges);
     for kind in KINDS {
         each_refused(
             "/hooks",
@@ -412,7 +412,7 @@ fn h7_relative_paths() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h8_bad_timeouts() {
-    needs!(root);
+    needs!(root_or_ranges);
     let hook = |timeout: Value| json!({ "createRuntime": [{ "path": "/bin/true", "timeout": timeout }] });
     each_refused("/hooks", &[hook(json!(0)), hook(json!(-1)), hook(json!("1s"))]);
 }
@@ -421,7 +421,7 @@ fn h8_bad_timeouts() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h9_no_arguments() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let script = container.bundle.join("script");
     let log = container.bundle.join("log");
@@ -440,7 +440,7 @@ fn h9_no_arguments() {
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h14_output_stays_apart() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let hook = json!({ "path": "/bin/sh", "args": ["sh", "-c", "echo said by the hook"] });
     let finished =

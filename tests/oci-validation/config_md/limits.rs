@@ -12,7 +12,7 @@ use crate::refused::each_refused;
 /// config.md, "POSIX process"
 #[test]
 fn p12_every_rlimit() {
-    needs!(root);
+    needs!(root_or_ranges);
     let own = |name: &str| Container::new().world()["rlimits"][name].clone();
     let file = own("RLIMIT_FSIZE");
     let container = Container::new().set(
@@ -55,7 +55,7 @@ fn p12_every_rlimit() {
 /// config.md, "POSIX process"
 #[test]
 fn p12_unlimited_rlimits() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/process/rlimits", json!([{ "type": "RLIMIT_CORE", "soft": 0, "hard": u64::MAX }]));
     assert_eq!(container.world()["rlimits"]["RLIMIT_CORE"]["hard"], json!(u64::MAX));
@@ -65,7 +65,7 @@ fn p12_unlimited_rlimits() {
 /// config.md, "POSIX process"
 #[test]
 fn p11_rlimits_apply_last() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (name, value) in [("RLIMIT_NOFILE", 9), ("RLIMIT_NPROC", 1), ("RLIMIT_FSIZE", 0)] {
         let limit = json!([{ "type": name, "soft": value, "hard": value }]);
         // A regular file as stdout would meet FSIZE, so the exit code has to tell.
@@ -88,7 +88,7 @@ fn p11_raised_rlimits() {
 /// config.md, "Linux Process"
 #[test]
 fn p10_oom_score_adj() {
-    needs!(root);
+    needs!(root_or_ranges);
     assert_eq!(Container::new().set("/process/oomScoreAdj", json!(123)).world()["oom_score_adj"], 123);
     let own: Value =
         fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse::<i64>().unwrap().into();
@@ -99,7 +99,7 @@ fn p10_oom_score_adj() {
 /// config.md, "Linux Process"
 #[test]
 fn p10_bad_scores() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/process/oomScoreAdj", &[json!(5000), json!(-2000), json!("high")]);
 }
 
@@ -107,7 +107,7 @@ fn p10_bad_scores() {
 /// config.md, "POSIX process"
 #[test]
 fn p12_bad_rlimits() {
-    needs!(root);
+    needs!(root_or_ranges);
     let limit = |kind: &str, soft: u64, hard: u64| json!({ "type": kind, "soft": soft, "hard": hard });
     let good = || limit("RLIMIT_CORE", 1, 1);
     each_refused(
@@ -126,7 +126,7 @@ fn p12_bad_rlimits() {
 /// config.md, "POSIX process"
 #[test]
 fn p11_nine_descriptors() {
-    needs!(root);
+    needs!(root_or_ranges);
     let limit = json!([{ "type": "RLIMIT_NOFILE", "soft": 9, "hard": 9 }]);
     let world = Container::new().set("/process/rlimits", limit.clone()).world();
     assert_eq!(world["rlimits"]["RLIMIT_NOFILE"], json!({ "soft": 9, "hard": 9 }));

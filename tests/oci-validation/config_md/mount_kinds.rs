@@ -126,7 +126,7 @@ fn m6_every_word_on_every_kind() {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_propagation_on_every_kind() {
-    needs!(root);
+    needs!(root_or_ranges);
     let words: Vec<&str> = PROPAGATION.iter().map(|(word, _)| *word).collect();
     for kind in KINDS {
         let world = mounts_of(kind, &words);

@@ -15,7 +15,7 @@ use crate::seen::{mount_flags, mount_on};
 /// config.md, "Linux mount options"
 #[test]
 fn m6_options_on_tmpfs() {
-    needs!(root);
+    needs!(root_or_ranges);
     let table: &[(&str, &[&str], &[&str])] = &[
         ("ro", &["ro"], &["rw"]),
         ("rw", &["rw"], &["ro"]),
@@ -63,7 +63,7 @@ fn m6_options_on_tmpfs() {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_defaults_on_tmpfs() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().mount("/data", "tmpfs", "tmpfs", &["defaults"]).world();
     assert!(mount_flags(mount_on(&world, "/data")).contains(&"rw"));
 }
@@ -72,7 +72,7 @@ fn m6_defaults_on_tmpfs() {
 /// config.md, "Linux mount options"
 #[test]
 fn m12_tmpfs_mode() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/covered", "tmpfs", "tmpfs", &[]);
     let covered = container.bundle.join("rootfs/covered");
     std::fs::create_dir(&covered).unwrap();
@@ -92,7 +92,7 @@ fn m12_tmpfs_mode() {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_options_of_the_filesystem() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new()
         .mount("/s", "tmpfs", "tmpfs", &["sync"])
         .mount("/d", "tmpfs", "tmpfs", &["dirsync"])
@@ -217,7 +217,7 @@ fn m7_recursive_attributes_clear() {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_propagation_of_mounts() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (option, tag) in [
         ("private", ""),
         ("rprivate", ""),
@@ -334,7 +334,7 @@ fn m11_tmpcopyup() {
 /// config.md, "Linux mount options"
 #[test]
 fn m11_tmpcopyup_with_other_options() {
-    needs!(root);
+    needs!(root_or_ranges);
     let options = ["tmpcopyup", "ro", "nosuid", "noexec"];
     let container = Container::new().mount("/etc", "tmpfs", "tmpfs", &options);
     let world = container.world();
@@ -348,7 +348,7 @@ fn m11_tmpcopyup_with_other_options() {
 /// config.md, "Linux mount options"
 #[test]
 fn m12_other_words_go_to_the_filesystem() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world =
         Container::new().mount("/data", "tmpfs", "scratch", &["size=64k", "mode=700", "nosuid"]).world();
     let mount = mount_on(&world, "/data");
@@ -423,7 +423,7 @@ fn assert_flags_lost(table: &[(&str, &str)]) {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_several_options() {
-    needs!(root);
+    needs!(root_or_ranges);
     let options = ["ro", "nosuid", "nodev", "noexec", "rw", "exec", "noatime"];
     let world = Container::new().mount("/data", "tmpfs", "tmpfs", &options).world();
     let found = mount_flags(mount_on(&world, "/data"));
@@ -438,7 +438,7 @@ fn m6_several_options() {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_propagation_on_tmpfs() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (option, tag) in
         [("shared", "shared:"), ("rshared", "shared:"), ("unbindable", "unbindable"), ("private", "")]
     {
@@ -488,7 +488,7 @@ fn m7_recursive_words() {
 /// config.md, "Linux mount options"
 #[test]
 fn m12_unknown_words() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/mounts/5",
         &[
@@ -503,7 +503,7 @@ fn m12_unknown_words() {
 /// config.md, "Linux mount options"
 #[test]
 fn m13_words_of_mount8() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new()
         .mount("/a", "tmpfs", "tmpfs", &["defaults", "nosuid"])
         .mount("/b", "tmpfs", "tmpfs", &["nosuid", "defaults"])
@@ -516,7 +516,7 @@ fn m13_words_of_mount8() {
 /// config.md, "Linux mount options"
 #[test]
 fn m6_remount() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/data", "tmpfs", "tmpfs", &["size=64k"]).mount(
         "/data",
         "tmpfs",

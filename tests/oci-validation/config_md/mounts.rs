@@ -15,7 +15,7 @@ use crate::seen::{mount_flags, mount_on};
 /// config.md, "Mounts"
 #[test]
 fn m1_mounts_are_ordered() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new()
         .mount("/a", "tmpfs", "first", &[])
         .mount("/a/b", "tmpfs", "child", &[])
@@ -30,7 +30,7 @@ fn m1_mounts_are_ordered() {
 /// config.md, "Mounts"
 #[test]
 fn m2_relative_destinations() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().mount("rel/ative", "tmpfs", "tmpfs", &[]).world();
     assert_eq!(mount_on(&world, "/rel/ative")["type"], "tmpfs");
 }
@@ -39,7 +39,7 @@ fn m2_relative_destinations() {
 /// config.md, "Mounts"
 #[test]
 fn m3_destinations_stay_inside() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/absolute/inside", "tmpfs", "one", &[]).mount(
         "/dotdot/inside",
         "tmpfs",
@@ -57,7 +57,7 @@ fn m3_destinations_stay_inside() {
 /// config.md, "Mounts"
 #[test]
 fn m4_bind_mounts() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/host/dir", "bind", "shared", &["rbind"]).mount(
         "/host/file",
         "none",
@@ -89,7 +89,7 @@ fn m4_recursive_binds() {
 /// config.md, "Mounts"
 #[test]
 fn m5_read_only_binds() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container =
         Container::new().mount("/host", "bind", "shared", &["bind", "ro", "nosuid", "nodev", "noexec"]);
     fs::create_dir(container.bundle.join("shared")).unwrap();
@@ -106,7 +106,7 @@ fn m5_read_only_binds() {
 /// config.md, "Mounts"
 #[test]
 fn m4_writable_binds() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/host", "bind", "shared", &["bind"]);
     let shared = container.bundle.join("shared");
     fs::create_dir(&shared).unwrap();
@@ -119,7 +119,7 @@ fn m4_writable_binds() {
 /// config.md, "Mounts"
 #[test]
 fn m4_missing_sources() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/host", "bind", "/no/such/source", &["bind"]);
     container.create(&[]).refuses(&["/no/such/source"]).exits(1);
     container.assert_clean();
@@ -129,7 +129,7 @@ fn m4_missing_sources() {
 /// config.md, "Mounts"
 #[test]
 fn m15_mounts_stay_inside() {
-    needs!(root);
+    needs!(root_or_ranges);
     let before = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let container = Container::new().mount("/data", "tmpfs", "tmpfs", &[]).sleeping();
     let id = container.bundle.path().to_str().unwrap().to_owned();
@@ -141,7 +141,7 @@ fn m15_mounts_stay_inside() {
 /// config.md, "Mounts"
 #[test]
 fn m19_the_old_root_is_gone() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     let mounts = world["mounts"].as_array().unwrap();
     let roots: Vec<&Value> = mounts.iter().filter(|mount| mount["target"] == "/").collect();
@@ -173,7 +173,7 @@ fn m19_nothing_lies_below_the_root() {
 /// config.md, "Mounts"
 #[test]
 fn m19_without_pivot_root() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "list", "/"]);
     let names = container.run(&["--no-pivot"]).ok().json();
     assert!(names["/"].as_array().unwrap().contains(&json!("probe")));
@@ -241,7 +241,7 @@ fn m5_locked_flags_in_a_user_namespace() {
 /// config.md, "Mounts"
 #[test]
 fn m20_mounts_inside_proc() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/proc/sys", "bind", "rootfs", &["bind"]);
     container.create(&[]).refuses(&["/proc"]).exits(1);
     let container = Container::new().mount("/proc/uptime", "bind", "uptime", &["bind"]);
@@ -253,7 +253,7 @@ fn m20_mounts_inside_proc() {
 /// config.md, "Mounts"
 #[test]
 fn m20_tmpfs_inside_proc() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/proc/sys", "tmpfs", "tmpfs", &[]);
     container.create(&[]).refuses(&["/proc"]).exits(1);
 }
@@ -262,7 +262,7 @@ fn m20_tmpfs_inside_proc() {
 /// config.md, "Mounts"
 #[test]
 fn m20_only_a_procfs_on_proc() {
-    needs!(root);
+    needs!(root_or_ranges);
     let proc = |kind: &str, options: &[&str]| {
         let mount = json!({ "destination": "/proc", "type": kind, "source": "shared", "options": options });
         let container = Container::new().set("/mounts/0", mount);
@@ -281,7 +281,7 @@ fn m20_only_a_procfs_on_proc() {
 /// config.md, "Mounts"
 #[test]
 fn m20_links_into_proc() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (kind, options) in [("tmpfs", &[][..]), ("bind", &["bind"])] {
         let container = Container::new().mount("/link/sys", kind, "shared", options);
         fs::create_dir(container.bundle.join("shared")).unwrap();
@@ -294,7 +294,7 @@ fn m20_links_into_proc() {
 /// config-linux.md, "Default Filesystems"
 #[test]
 fn m16_default_filesystems() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     for (target, kind) in [
         ("/proc", "proc"),
@@ -314,7 +314,7 @@ fn m16_default_filesystems() {
 /// config.md, "Mounts"
 #[test]
 fn m4_bad_mounts() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/mounts/0",
         &[
@@ -330,7 +330,7 @@ fn m4_bad_mounts() {
 /// config.md, "Mounts"
 #[test]
 fn m3_targets_are_made() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/new/dir", "bind", "shared", &["bind"]).mount(
         "/new/file",
         "bind",
@@ -370,7 +370,7 @@ fn m23_made_targets() {
 /// config.md, "Mounts"
 #[test]
 fn m9_half_mappings() {
-    needs!(root);
+    needs!(root_or_ranges);
     let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
     let bind = |more: &[(&str, &Value)]| {
         let mut mount =
@@ -431,7 +431,7 @@ fn m22_overlay() {
 /// config-linux.md, "Default Filesystems"
 #[test]
 fn m16_default_filesystems_in_a_user_namespace() {
-    needs!(root, user_ns);
+    needs!(root_or_ranges, user_ns);
     let world = Container::new().user_namespace().world();
     for (target, kind) in
         [("/proc", "proc"), ("/sys", "sysfs"), ("/dev/pts", "devpts"), ("/dev/shm", "tmpfs")]

@@ -13,7 +13,7 @@ use crate::refused::{each_refused, lacking, refused};
 /// config.md, "Process"
 #[test]
 fn p1_working_directory() {
-    needs!(root);
+    needs!(root_or_ranges);
     assert_eq!(Container::new().set("/process/cwd", json!("/tmp")).world()["cwd"], "/tmp");
     assert_eq!(
         Container::new().set("/process/cwd", json!("/made/on/demand")).world()["cwd"],
@@ -25,7 +25,7 @@ fn p1_working_directory() {
 /// config.md, "Process"
 #[test]
 fn p1_cve_2024_21626_working_directory_outside() {
-    needs!(root);
+    needs!(root_or_ranges);
     for fd in 3..12 {
         let container = Container::new().set("/process/cwd", json!(format!("/proc/self/fd/{fd}")));
         let finished = container.run(&[]);
@@ -40,7 +40,7 @@ fn p1_cve_2024_21626_working_directory_outside() {
 /// config.md, "POSIX process"
 #[test]
 fn p2_programs_are_found_by_path() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container =
         Container::new().args(&["guest", "print"]).set("/process/env", json!(["PATH=/none:/hidden"]));
     fs::create_dir(container.bundle.rootfs().join("hidden")).unwrap();
@@ -55,7 +55,7 @@ fn p2_programs_are_found_by_path() {
 /// config.md, "POSIX process"
 #[test]
 fn p3_environment() {
-    needs!(root);
+    needs!(root_or_ranges);
     let env = json!(["B=2", "A=1", "EMPTY=", "PATH=/", "HOME=/home"]);
     let container = Container::new().set("/process/env", env.clone());
     let command =
@@ -68,7 +68,7 @@ fn p3_environment() {
 /// config.md, "POSIX process"
 #[test]
 fn p3_home_from_passwd() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
     let world = container.world();
     assert!(world["env"].as_array().unwrap().contains(&json!("HOME=/home/guest")), "{}", world["env"]);
@@ -83,7 +83,7 @@ fn p3_home_from_passwd() {
 /// runtime-linux.md, "Dev symbolic links"
 #[test]
 fn p4_streams_belong_to_the_user() {
-    needs!(root);
+    needs!(root_or_ranges);
     let user = json!({ "uid": 1000, "gid": 1000 });
     let container = Container::new().set("/process/user", user);
     let answer = container.probe(&["open-device", "/dev/stdout", "w"]);
@@ -94,7 +94,7 @@ fn p4_streams_belong_to_the_user() {
 /// config.md, "Process"
 #[test]
 fn p20_signals_are_clean() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let run = container.runtime.command([&["run"], &container.bundled(&[])[..], &[&container.id]].concat());
     let mut shell = Command::new("sh");
@@ -108,7 +108,7 @@ fn p20_signals_are_clean() {
 /// config.md, "Process"
 #[test]
 fn p21_a_session_of_its_own() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().world();
     assert_eq!((&world["sid"], &world["pgid"]), (&json!(1), &json!(1)));
     assert_eq!(world["tty"]["controlling"], false);
@@ -118,7 +118,7 @@ fn p21_a_session_of_its_own() {
 /// config.md, "Process"
 #[test]
 fn p22_nothing_of_the_runtime_remains() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     for world in [Container::new().world(), container.exec_world(&[])] {
         assert_eq!(world["parent_death_signal"], 0);
@@ -134,7 +134,7 @@ fn p22_nothing_of_the_runtime_remains() {
 /// config.md, "Process"
 #[test]
 fn p21_session_keyring() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let ring = container.world()["session_keyring"].clone();
     assert_eq!(ring, format!("_ses.{}", container.id));
@@ -148,7 +148,7 @@ fn p21_session_keyring() {
 /// config.md, "Process"
 #[test]
 fn p6_terminal() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/terminal", json!(true));
     let console = Console::new(container.bundle.path());
     container.create(&["--console-socket", console.path()]).ok();
@@ -169,7 +169,7 @@ fn p6_terminal() {
 /// config.md, "Process"
 #[test]
 fn p6_console_size() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/process/terminal", json!(true))
         .set("/process/consoleSize", json!({ "height": 33, "width": 111 }));
@@ -183,7 +183,7 @@ fn p6_console_size() {
 /// config.md, "Process"
 #[test]
 fn p6_console_size_without_a_terminal() {
-    needs!(root);
+    needs!(root_or_ranges);
     let world = Container::new().set("/process/consoleSize", json!({ "height": 33, "width": 111 })).world();
     assert_eq!(world["tty"]["stdin"], Value::Null);
     assert_eq!(world["tty"]["controlling"], false);
@@ -193,7 +193,7 @@ fn p6_console_size_without_a_terminal() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_inherits() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .set("/process/user", json!({ "uid": 1000, "gid": 1000, "additionalGids": [2000] }))
         .set("/process/cwd", json!("/tmp"))
@@ -220,7 +220,7 @@ fn p23_exec_inherits() {
 /// config.md, "Process"
 #[test]
 fn p23_exec_inherits_the_umask() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/user/umask", json!(0o77)).sleeping();
     assert_eq!(container.exec_world(&[])["umask"], 0o77);
 }
@@ -229,7 +229,7 @@ fn p23_exec_inherits_the_umask() {
 /// config.md, "Process"
 #[test]
 fn p1_relative_directories() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&lacking("/process", "cwd"));
     each_refused("/process/cwd", &[json!("tmp"), json!(""), json!("./")]);
 }
@@ -238,7 +238,7 @@ fn p1_relative_directories() {
 /// config.md, "Process"
 #[test]
 fn p6_no_console_without_a_terminal() {
-    needs!(root);
+    needs!(root_or_ranges);
     assert_eq!(Container::new().world()["devices"]["/dev/console"], Value::Null);
 }
 
@@ -246,7 +246,7 @@ fn p6_no_console_without_a_terminal() {
 /// config.md, "POSIX process"
 #[test]
 fn p2_no_program() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&lacking("/process", "args"));
     each_refused("/process/args", &[json!([]), json!([1])]);
 }
@@ -255,7 +255,7 @@ fn p2_no_program() {
 /// config.md, "POSIX process"
 #[test]
 fn p3_repeated_variables() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container =
         Container::new().set("/process/env", json!(["PATH=/first", "PATH=/", "HOME=/"])).args(&["probe"]);
     let world = container.world();

@@ -12,7 +12,7 @@ use crate::refused::{each_refused, lacking, refused};
 /// config.md, "Root"
 #[test]
 fn m14_read_only_root() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container =
         Container::new().set("/root/readonly", json!(true)).args(&["/probe", "write", "/new", "text"]);
     assert_eq!(container.world(), json!({ "errno": "EROFS" }));
@@ -42,7 +42,7 @@ fn b9_root_on_a_mount_point() {
 /// config.md, "Root"
 #[test]
 fn b9_absolute_root_path() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let path = container.bundle.rootfs();
     container.set("/root/path", json!(path)).world();
@@ -52,7 +52,7 @@ fn b9_absolute_root_path() {
 /// config.md, "Root"
 #[test]
 fn b9_no_root() {
-    needs!(root);
+    needs!(root_or_ranges);
     refused(&lacking("", "root"));
     refused(&lacking("/root", "path"));
     each_refused("/root/path", &[json!("no-such-rootfs"), json!("config.json"), json!("")]);
@@ -62,6 +62,6 @@ fn b9_no_root() {
 /// config.md, "Root"
 #[test]
 fn m14_writable_by_default() {
-    needs!(root);
+    needs!(root_or_ranges);
     assert_eq!(lacking("/root", "readonly").world()["root_writable"], true);
 }

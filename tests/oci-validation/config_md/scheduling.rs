@@ -99,7 +99,7 @@ fn p14_io_priority() {
 /// config.md, "Linux Process"
 #[test]
 fn p15_exec_cpu_affinity() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().set("/process/execCPUAffinity", json!({ "initial": "0", "final": "1" }));
     let container = container.sleeping();
     assert_eq!(container.exec_world(&[])["cpus"], json!([1]));
@@ -126,7 +126,7 @@ fn p13_deadline() {
 /// config.md, "Linux Process"
 #[test]
 fn p13_bad_schedulers() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/process/scheduler",
         &[
@@ -144,7 +144,7 @@ fn p13_bad_schedulers() {
 /// config.md, "Linux Process"
 #[test]
 fn p14_bad_io_priorities() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused(
         "/process/ioPriority",
         &[
@@ -160,7 +160,7 @@ fn p14_bad_io_priorities() {
 /// config.md, "Linux Process"
 #[test]
 fn p15_empty_affinity() {
-    needs!(root);
+    needs!(root_or_ranges);
     let all = Container::new().world()["cpus"].clone();
     let asked = json!({ "initial": "", "final": "" });
     let container = Container::new().set("/process/execCPUAffinity", asked).sleeping();
@@ -173,6 +173,6 @@ fn p15_empty_affinity() {
 /// config.md, "Linux Process"
 #[test]
 fn p15_bad_affinity() {
-    needs!(root);
+    needs!(root_or_ranges);
     each_refused("/process/execCPUAffinity", &[json!({ "final": "x-y" }), json!({ "initial": "2-1" })]);
 }

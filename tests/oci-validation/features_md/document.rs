@@ -67,7 +67,7 @@ fn f2_schema() {
 /// features.md, "Features Structure"
 #[test]
 fn f1_versions() {
-    needs!(root);
+    needs!(root_or_ranges);
     let features = features();
     let (min, max) =
         (features["ociVersionMin"].as_str().unwrap(), features["ociVersionMax"].as_str().unwrap());

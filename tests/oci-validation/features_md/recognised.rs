@@ -14,7 +14,7 @@ use crate::seen::mount_on;
 /// features.md, "Features Structure"
 #[test]
 fn f5_seccomp_words() {
-    needs!(root);
+    needs!(root_or_ranges);
     let features = features();
     let seccomp = &features["linux"]["seccomp"];
     for action in words(&seccomp["actions"]) {
@@ -97,7 +97,7 @@ fn f5_mount_options() {
 /// features.md, "Features Structure"
 #[test]
 fn f5_capabilities() {
-    needs!(root);
+    needs!(root_or_ranges);
     let names = words(&features()["linux"]["capabilities"]);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let finished = Container::new().capabilities(&names).run(&[]).ok();
@@ -128,7 +128,7 @@ fn f5_namespaces() {
 /// features.md, "Features Structure"
 #[test]
 fn f5_hooks() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let kinds = words(&features()["hooks"]);
     let ran = container.bundle.join("ran");
@@ -158,7 +158,7 @@ fn f5_hooks() {
 /// features.md, "Features Structure"
 #[test]
 fn f5_memory_policies() {
-    needs!(root, numa);
+    needs!(root_or_ranges, numa);
     let policy = features()["linux"]["memoryPolicy"].clone();
     for mode in words(&policy["modes"]) {
         if mode == "MPOL_WEIGHTED_INTERLEAVE" && kernel("6.9").is_err() {
@@ -175,7 +175,7 @@ fn f5_memory_policies() {
 /// features.md, "Features Structure"
 #[test]
 fn f5_seccomp_flags() {
-    needs!(root);
+    needs!(root_or_ranges);
     let seccomp = features()["linux"]["seccomp"].clone();
     let known = words(&seccomp["knownFlags"]);
     for flag in words(&seccomp["supportedFlags"]) {
@@ -193,7 +193,7 @@ fn f5_seccomp_flags() {
 /// features.md, "Features Structure"
 #[test]
 fn f3_mount_options_are_all() {
-    needs!(root);
+    needs!(root_or_ranges);
     let options = words(&features()["mountOptions"]);
     // Words of mount(8), of other runtimes and of filesystems.
     let others = "rmand rnomand rsync rdefaults rsilent auto noauto user nouser users owner group nofail _netdev \
@@ -227,7 +227,7 @@ fn f3_hooks_are_all() {
 /// features.md, "Features Structure"
 #[test]
 fn f5_nothing_else_is_accepted() {
-    needs!(root);
+    needs!(root_or_ranges);
     let listed = features()["linux"].clone();
     let filter = |pointer: &str, word: &str| {
         let mut filter = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{

@@ -35,7 +35,7 @@ fn recovers(container: Container) {
 /// runtime.md, "State"
 #[test]
 fn l17_state_outlives_its_maker() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "pause"]);
     let flags = container.bundled(&[]);
     let create = container.runtime.command([&["create"], &flags[..], &[&container.id]].concat());
@@ -56,7 +56,7 @@ fn l17_state_outlives_its_maker() {
 /// runtime.md, "Delete"
 #[test]
 fn l18_killed_during_create() {
-    needs!(root);
+    needs!(root_or_ranges);
     for kind in ["prestart", "createRuntime", "createContainer"] {
         let container = Container::new();
         let path = container.bundle.join("fifo");
@@ -74,7 +74,7 @@ fn l18_killed_during_create() {
 /// runtime.md, "Delete"
 #[test]
 fn l18_killed_during_start() {
-    needs!(root, busybox);
+    needs!(root_or_ranges, busybox);
     let container = Container::new().args(&["/probe", "pause"]);
     container.bundle.busybox(&["sh", "sleep"]);
     let mut fifo = Fifo::new(&container.bundle.rootfs().join("fifo"));
@@ -91,7 +91,7 @@ fn l18_killed_during_start() {
 /// runtime.md, "Delete"
 #[test]
 fn l18_killed_during_delete() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let path = container.bundle.join("fifo");
     let mut fifo = Fifo::new(&path);
@@ -110,7 +110,7 @@ fn l18_killed_during_delete() {
 /// runtime.md, "Delete"
 #[test]
 fn l18_killed_at_any_moment() {
-    needs!(root);
+    needs!(root_or_ranges);
     const MOMENTS: u32 = 12;
     let container = Container::new().args(&["/probe", "pause"]);
     let before = Instant::now();

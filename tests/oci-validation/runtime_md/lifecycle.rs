@@ -9,7 +9,7 @@ use crate::needs;
 /// runtime.md, "Scope of a Container"
 #[test]
 fn n9_no_supervisor_remains() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
@@ -21,7 +21,7 @@ fn n9_no_supervisor_remains() {
 /// runtime.md, "Errors"
 #[test]
 fn l15_errors_change_nothing() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.kill("NOSUCHSIGNAL").refuses(&["NOSUCHSIGNAL"]).exits(1);
     container.kill("999").refuses(&[]).exits(1);

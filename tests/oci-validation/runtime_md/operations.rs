@@ -12,7 +12,7 @@ use crate::refused::refused;
 /// runtime.md, "Create"
 #[test]
 fn l3_create_prepares_and_start_runs() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "write", "/ran", "yes"]);
     container.create(&[]).ok();
     assert_eq!(container.status(), "created");
@@ -29,7 +29,7 @@ fn l3_create_prepares_and_start_runs() {
 /// runtime.md, "Create"
 #[test]
 fn l1_ids_are_unique() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.create(&[]).refuses(&["exist"]).exits(1);
     container.run(&[]).refuses(&["exist"]).exits(1);
@@ -40,7 +40,7 @@ fn l1_ids_are_unique() {
 /// runtime.md, "Create"
 #[test]
 fn l1_ids_are_checked() {
-    needs!(root);
+    needs!(root_or_ranges);
     let long = "x".repeat(2000);
     for id in ["", ".", "..", "a/b", "../escape", "/abs", "with blank", "new\nline", "a*b", &long] {
         let mut container = Container::new();
@@ -56,7 +56,7 @@ fn l1_ids_are_checked() {
 /// runtime.md, "Create"
 #[test]
 fn l2_the_default_bundle_is_here() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.bundle.write();
     let command = container.runtime.command(["run", &container.id]).cwd(container.bundle.path());
@@ -67,7 +67,7 @@ fn l2_the_default_bundle_is_here() {
 /// runtime.md, "Create"
 #[test]
 fn l5_create_without_a_process() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().edit(|config| {
         config.as_object_mut().unwrap().remove("process");
     });
@@ -80,7 +80,7 @@ fn l5_create_without_a_process() {
 /// runtime.md, "Create"
 #[test]
 fn l4_a_failing_create_leaves_nothing() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new()
         .mount("/one", "tmpfs", "tmpfs", &[])
         .mount("/two", "tmpfs", "tmpfs", &[])
@@ -93,7 +93,7 @@ fn l4_a_failing_create_leaves_nothing() {
 /// runtime.md, "Create"
 #[test]
 fn b10_later_edits_have_no_effect() {
-    needs!(root);
+    needs!(root_or_ranges);
     let mut container = Container::new().args(&["/probe", "write", "/first", ""]);
     container.create(&[]).ok();
     container = container.args(&["/probe", "write", "/second", ""]);
@@ -108,7 +108,7 @@ fn b10_later_edits_have_no_effect() {
 /// runtime.md, "Create"
 #[test]
 fn l20_one_of_many_creates_wins() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let flags = container.bundled(&[]);
     let command = || container.runtime.command([&["create"], &flags[..], &[&container.id]].concat());
@@ -122,7 +122,7 @@ fn l20_one_of_many_creates_wins() {
 /// runtime.md, "Start"
 #[test]
 fn l6_start_happens_once() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.start().refuses(&[]).exits(1);
     assert_eq!(container.status(), "running");
@@ -136,7 +136,7 @@ fn l6_start_happens_once() {
 /// runtime.md, "Create"
 #[test]
 fn l3_pid_file() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "pause"]);
     let file = container.bundle.join("pid");
     container.create(&["--pid-file", file.to_str().unwrap()]).ok();
@@ -147,7 +147,7 @@ fn l3_pid_file() {
 /// runtime.md, "Lifecycle"
 #[test]
 fn l3_run() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "exit", "7"]);
     container.run(&[]).exits(7);
     container.verb("state", &[], &[]).refuses(&["does not exist"]);
@@ -158,7 +158,7 @@ fn l3_run() {
 /// runtime.md, "Start"
 #[test]
 fn l7_start_returns_after_the_program_was_executed() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     let line = fs::read(format!("/proc/{}/cmdline", container.pid())).unwrap();
     assert_eq!(line, b"/probe\0pause\0");
@@ -168,7 +168,7 @@ fn l7_start_returns_after_the_program_was_executed() {
 /// runtime.md, "Start"
 #[test]
 fn l8_missing_programs_are_named() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/no/such/program"]);
     let created = container.create(&[]);
     let refused = if created.code == 0 { container.start() } else { created };
@@ -180,7 +180,7 @@ fn l8_missing_programs_are_named() {
 /// runtime.md, "Start"
 #[test]
 fn l8_what_cannot_be_executed() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (content, reason) in
         [("neither a program nor a script\n", "ormat error"), ("#!/no/such/interpreter\n", "o such file")]
     {
@@ -202,7 +202,7 @@ fn l8_what_cannot_be_executed() {
 /// runtime.md, "Kill"
 #[test]
 fn l9_kill_of_a_created_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.create(&[]).ok();
     container.kill("KILL").ok();
@@ -215,7 +215,7 @@ fn l9_kill_of_a_created_container() {
 /// runtime.md, "Kill"
 #[test]
 fn l9_kill_of_a_paused_container() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().sleeping();
     container.verb("pause", &[], &[]).ok();
     container.kill("KILL").ok();
@@ -226,7 +226,7 @@ fn l9_kill_of_a_paused_container() {
 /// runtime.md, "Kill"
 #[test]
 fn l9_kill_of_a_stopped_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     container.kill("KILL").refuses(&[]).exits(1);
@@ -272,7 +272,7 @@ fn assert_dead(pids: &[i32]) {
 /// runtime.md, "Delete"
 #[test]
 fn l11_delete_refuses_a_running_container() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().sleeping();
     container.delete(&[]).refuses(&["not stopped"]).exits(1);
     assert_eq!(container.status(), "running");
@@ -282,7 +282,7 @@ fn l11_delete_refuses_a_running_container() {
 /// runtime.md, "Delete"
 #[test]
 fn l13_ids_can_be_used_again() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     for _ in 0..3 {
         container.create(&[]).ok();
@@ -296,7 +296,7 @@ fn l13_ids_can_be_used_again() {
 /// runtime.md, "Create"
 #[test]
 fn l2_ids_are_required() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.bundle.write();
     container.runtime.command(["create"]).cwd(container.bundle.path()).run().refuses(&[]);
@@ -322,7 +322,7 @@ fn l3_everything_but_the_program() {
 /// runtime.md, "Create"
 #[test]
 fn l4_every_failure_is_undone() {
-    needs!(root);
+    needs!(root_or_ranges);
     let good = || Container::new().mount("/data", "tmpfs", "tmpfs", &[]);
     refused(&good().set("/linux/sysctl", json!({ "kernel.msgmax": "a lot" })));
     refused(&good().set("/hooks", json!({ "createRuntime": [{ "path": "/bin/false" }] })));
@@ -335,7 +335,7 @@ fn l4_every_failure_is_undone() {
 /// runtime.md, "Delete"
 #[test]
 fn l12_delete_undoes_create() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().mount("/host", "bind", "shared", &["bind"]);
     let shared = container.bundle.join("shared");
     fs::create_dir(&shared).unwrap();
@@ -355,7 +355,7 @@ fn l12_delete_undoes_create() {
 /// runtime.md, "Delete"
 #[test]
 fn l12_delete_twice() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     container.delete(&[]).ok();
@@ -367,7 +367,7 @@ fn l12_delete_twice() {
 /// runtime.md, "Kill"
 #[test]
 fn l9_signals_reach_the_program() {
-    needs!(root);
+    needs!(root_or_ranges);
     let table = [
         (Some("TERM"), 15),
         (Some("SIGTERM"), 15),

@@ -14,7 +14,7 @@ use crate::schema;
 /// runtime.md, "Query State"
 #[test]
 fn l14_absent_containers_are_refused() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.verb("state", &[], &[]).refuses(&["does not exist"]).exits(1);
     container.kill("KILL").refuses(&["does not exist"]).exits(1);
@@ -27,7 +27,7 @@ fn l14_absent_containers_are_refused() {
 /// runtime.md, "State"
 #[test]
 fn s1_who_and_where() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container =
         Container::new().set("/annotations", json!({ "org.example/key": "a \"value\"" })).sleeping();
     let state = container.state();
@@ -43,7 +43,7 @@ fn s1_who_and_where() {
 /// runtime.md, "State"
 #[test]
 fn s2_paused() {
-    needs!(root);
+    needs!(root_or_ranges, cgroup);
     let container = Container::new().sleeping();
     container.verb("pause", &[], &[]).ok();
     assert_eq!(container.status(), "paused");
@@ -58,7 +58,7 @@ fn s2_paused() {
 /// runtime.md, "State"
 #[test]
 fn s3_no_pid_when_stopped() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().running();
     container.await_stop();
     let pid = container.state()["pid"].clone();
@@ -69,7 +69,7 @@ fn s3_no_pid_when_stopped() {
 /// runtime.md, "State"
 #[test]
 fn s1_schema() {
-    needs!(root, freezer);
+    needs!(root_or_ranges, freezer);
     let container =
         Container::new().args(&["/probe", "pause"]).set("/annotations", json!({ "key": "value" }));
     container.create(&[]).ok();
@@ -90,7 +90,7 @@ fn s1_schema() {
 /// runtime.md, "State"
 #[test]
 fn s3_pid_as_the_host_sees_it() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new().args(&["/probe", "pause"]);
     container.create(&[]).ok();
     let created = container.pid();
@@ -105,7 +105,7 @@ fn s3_pid_as_the_host_sees_it() {
 /// runtime.md, "State"
 #[test]
 fn s1_absolute_bundle() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     container.bundle.write();
     container.runtime.command(["create", &container.id]).cwd(container.bundle.path()).run().ok();
@@ -116,7 +116,7 @@ fn s1_absolute_bundle() {
 /// runtime.md, "State"
 #[test]
 fn s5_annotations() {
-    needs!(root);
+    needs!(root_or_ranges);
     let odd = json!({ "a": "", "b.c/d": "ä \"quoted\" \\ \n \u{1f40b}" });
     let container = Container::new().set("/annotations", odd.clone());
     container.create(&[]).ok();
@@ -137,7 +137,7 @@ fn now() -> String {
 /// runtime.md, "State"
 #[test]
 fn s4_fields_that_engines_read() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let before = now();
     container.create(&[]).ok();
@@ -186,7 +186,7 @@ fn statuses(kinds: &[&str]) -> Vec<(String, String)> {
 /// runtime.md, "State"
 #[test]
 fn s2_hooks_see_creating() {
-    needs!(root);
+    needs!(root_or_ranges);
     for (kind, status) in statuses(&["prestart", "createRuntime", "createContainer"]) {
         assert_eq!(status, "creating", "{kind}");
     }
@@ -196,7 +196,7 @@ fn s2_hooks_see_creating() {
 /// runtime.md, "State"
 #[test]
 fn s2_others_see_creating() {
-    needs!(root);
+    needs!(root_or_ranges);
     let container = Container::new();
     let mut here = Fifo::new(&container.bundle.join("here"));
     let lock = fs::File::create(container.bundle.join("lock")).unwrap();
@@ -218,7 +218,7 @@ fn s2_others_see_creating() {
 /// runtime.md, "State"
 #[test]
 fn s6_no_other_status() {
-    needs!(root);
+    needs!(root_or_ranges);
     let all = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
     for (kind, status) in statuses(&all) {
         let known = ["creating", "created", "running", "stopped"].contains(&status.as_str());
