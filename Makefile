@@ -47,8 +47,8 @@ engines: deb ## containerd, Docker, Podman, Buildah and CRI on hull, in machines
 sweep: build ## every system call of every verb made to fail, and its process killed there
 	HULL=$(abspath $(TARGET))/hull HULL_PROBE=$(abspath $(TARGET))/probe cargo test --locked --test faults -- --all
 
-bench: build ## side by side with the machine's crun and runc
-	@benches/compare
+bench: build ## beside crun, runc and the bare system calls; BENCH=--quick takes a minute
+	@benches/compare $(BENCH)
 
 docs: setup ## man pages and shell completions, in target/docs
 	@scripts/docs
