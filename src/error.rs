@@ -43,8 +43,14 @@ pub enum Cause {
     #[error(transparent)]
     Systemd(#[from] systemd::Error),
     /// `exec --cgroup` that points elsewhere.
-    #[error("--cgroup: {0:?} is not below the container's own cgroup")]
+    #[error("--cgroup: {0} is not a sub cgroup path")]
     Elsewhere(String),
+    /// `exec --cgroup` that is not there.
+    #[error("--cgroup: adding pid of the new process to {}: no such file or directory", .0.display())]
+    NoSubCgroup(PathBuf),
+    /// `exec --cgroup` with a controller that the container's cgroup does not have.
+    #[error("--cgroup: unknown controller {0}")]
+    UnknownController(String),
     /// The class of service.
     #[error(transparent)]
     Resctrl(#[from] resctrl::Error),

@@ -6,6 +6,7 @@ use nix::sys::statfs::{FsType, statfs};
 
 use crate::cgroups;
 use crate::plan::{CgroupLayout, HostFacts, Wanted};
+use crate::sys::mountinfo::Mount;
 use crate::sys::{Errno, cred, file, mount};
 
 /// Looks at the host. Nothing is changed, and nothing that is missing is an error here.
@@ -27,6 +28,7 @@ pub fn facts(wanted: Wanted) -> HostFacts {
         systemd: None,
         resctrl: if wanted.resctrl { resctrl() } else { None },
         apparmor: wanted.security_modules && is_there("/sys/kernel/security/apparmor/profiles"),
+        kernel_views: if wanted.kernel_views { kernel_views() } else { Vec::new() },
         selinux: wanted.security_modules && is_there("/sys/fs/selinux/enforce"),
     }
 }
@@ -62,6 +64,12 @@ fn resctrl() -> Option<PathBuf> {
     const RDTGROUP_SUPER_MAGIC: FsType = FsType(0x0765_5821);
     let usual = Path::new("/sys/fs/resctrl");
     statfs(usual).is_ok_and(|fs| fs.filesystem_type() == RDTGROUP_SUPER_MAGIC).then(|| usual.to_owned())
+}
+
+fn kernel_views() -> Vec<PathBuf> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = text.lines().filter_map(Mount::parse);
+    mounts.filter(|mount| ["proc", "sysfs"].contains(&mount.kind.as_str())).map(|mount| mount.point).collect()
 }
 
 fn is_there(path: &str) -> bool {

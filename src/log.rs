@@ -88,8 +88,8 @@ impl Log {
             return;
         }
         match (&self.file, self.format) {
-            (None, Format::Text) => to_stderr(&for_people(level, message)),
-            (None, Format::Json) => to_stderr(&render(self.format, level, message, SystemTime::now())),
+            (None, Format::Text) if level <= Level::Warning => to_stderr(&for_people(level, message)),
+            (None, format) => to_stderr(&render(format, level, message, SystemTime::now())),
             (Some(path), format) => {
                 let line = render(format, level, message, SystemTime::now());
                 // One write for one line: O_APPEND keeps the lines of parallel verbs apart.

@@ -96,7 +96,7 @@ pub enum Error {
         kind: String,
     },
     /// The cgroup existed before and is in use.
-    #[error("the cgroup {} exists and has {count} processes, the first being {first}", dir.display())]
+    #[error("container's cgroup is not empty: {} has {count} processes, the first being {first}", dir.display())]
     Populated {
         /// The cgroup.
         dir: PathBuf,
@@ -106,7 +106,7 @@ pub enum Error {
         first: i32,
     },
     /// The cgroup existed before and is frozen.
-    #[error("the cgroup {} exists and is frozen", dir.display())]
+    #[error("container's cgroup unexpectedly frozen: {}", dir.display())]
     Frozen {
         /// The cgroup.
         dir: PathBuf,

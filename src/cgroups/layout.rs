@@ -9,6 +9,7 @@ use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, statfs};
 
 use super::file;
 use crate::plan::{CgroupLayout, Hierarchy};
+use crate::sys::mountinfo::Mount;
 
 const ROOT: &str = "/sys/fs/cgroup";
 
@@ -53,16 +54,6 @@ fn is_mounted(path: &Path, kind: FsType) -> bool {
     statfs(path).is_ok_and(|fs| fs.filesystem_type() == kind)
 }
 
-/// One cgroup mount of /proc/self/mountinfo.
-struct Mount {
-    /// Which part of the hierarchy is mounted.
-    root: String,
-    point: PathBuf,
-    v2: bool,
-    /// Comma-separated, controllers among them.
-    options: String,
-}
-
 /// The cgroup mounts, read when first asked for.
 #[derive(Default)]
 struct Mounts {
@@ -73,7 +64,7 @@ impl Mounts {
     fn list(&mut self) -> &[Mount] {
         self.list.get_or_insert_with(|| {
             let text = file::try_read_list(Path::new("/proc/self/mountinfo")).unwrap_or_default();
-            text.lines().filter_map(parse_mount).collect()
+            text.lines().filter_map(Mount::parse).filter(|mount| mount.kind.starts_with("cgroup")).collect()
         })
     }
 
@@ -85,7 +76,7 @@ impl Mounts {
         } else {
             let has =
                 |mount: &Mount| own.controllers.split(',').all(|c| mount.options.split(',').any(|o| o == c));
-            let found = self.list().iter().find(|mount| !mount.v2 && has(mount))?.point.clone();
+            let found = self.list().iter().find(|mount| mount.kind == "cgroup" && has(mount))?.point.clone();
             is_mounted(&found, CGROUP_SUPER_MAGIC).then_some(found)?
         };
         let own = self.own(&mount, own.path);
@@ -97,7 +88,7 @@ impl Mounts {
         let mount = if is_mounted(&usual, CGROUP2_SUPER_MAGIC) {
             usual
         } else {
-            let found = self.list().iter().find(|mount| mount.v2)?.point.clone();
+            let found = self.list().iter().find(|mount| mount.kind == "cgroup2")?.point.clone();
             is_mounted(&found, CGROUP2_SUPER_MAGIC).then_some(found)?
         };
         Some(self.v2(mount, own))
@@ -127,60 +118,18 @@ impl Mounts {
     }
 }
 
-/// `36 35 98:0 /root /point rw,noatime shared:1 - cgroup cgroup rw,memory` (proc_pid_mountinfo(5)).
-fn parse_mount(line: &str) -> Option<Mount> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut after = after.split(' ');
-    let v2 = match after.next()? {
-        "cgroup" => false,
-        "cgroup2" => true,
-        _ => return None,
-    };
-    let options = after.nth(1)?.to_owned();
-    let mut before = before.split(' ').skip(3);
-    let root = before.next()?.to_owned();
-    let point = PathBuf::from(unescape(before.next()?));
-    Some(Mount { root, point, v2, options })
-}
-
-/// The kernel writes blanks in paths as `\040` and the like.
-fn unescape(text: &str) -> String {
-    let mut parts = text.split('\\');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let code = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                plain.push(char::from(code));
-                plain.push_str(&part[3..]);
-            }
-            None => plain.push_str(part),
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn mountinfo_lines_are_understood() {
-        let line = r"36 35 0:31 /docker/ab /mnt/c\040g rw shared:9 - cgroup cgroup rw,cpu,cpuacct";
-        let mount = parse_mount(line).unwrap();
-        assert_eq!(
-            (mount.root.as_str(), mount.point.to_str().unwrap(), mount.v2),
-            ("/docker/ab", "/mnt/c g", false)
-        );
-        assert_eq!(mount.options, "rw,cpu,cpuacct");
-        assert!(parse_mount("36 35 0:31 / /tmp rw - tmpfs tmpfs rw").is_none());
-        assert!(parse_mount("36 35 0:31 / /c rw - cgroup2 cgroup2 rw").unwrap().v2);
-    }
-
-    #[test]
     fn a_part_mounted_as_the_root_shortens_the_own_path() {
-        let part =
-            Mount { root: "/docker/ab".into(), point: "/nowhere".into(), v2: false, options: String::new() };
+        let part = Mount {
+            root: "/docker/ab".into(),
+            point: "/nowhere".into(),
+            kind: "cgroup".into(),
+            options: String::new(),
+        };
         let mut mounts = Mounts { list: Some(vec![part]) };
         assert_eq!(mounts.own(Path::new("/nowhere"), "/docker/ab/inner"), "/inner");
         assert_eq!(mounts.own(Path::new("/nowhere"), "/docker/ab"), "/");

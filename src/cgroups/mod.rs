@@ -40,6 +40,13 @@ pub struct Cgroup {
     unit: Option<Unit>,
 }
 
+impl std::fmt::Display for Cgroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let paths: Vec<_> = self.dirs.iter().map(|dir| dir.path.to_string_lossy()).collect();
+        f.write_str(&paths.join(", "))
+    }
+}
+
 /// What state.json keeps of a [`Cgroup`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -126,14 +133,23 @@ impl Cgroup {
     ///
     /// `path` is resolved by its text and cannot leave the container's cgroup.
     #[must_use]
-    pub fn below(&self, controller: Option<&str>, path: &str) -> Self {
+    pub fn below(&self, controller: Option<&str>, path: &str) -> Option<Self> {
         let mut cgroup = self.clone();
-        for dir in &mut cgroup.dirs {
-            if controller.is_none_or(|controller| dir.has(controller)) {
-                dir.path.push(crate::plan::cgroup::clean(path));
-            }
+        let wanted = |dir: &Dir| controller.is_none_or(|controller| dir.has(controller));
+        if controller.is_some() && !self.dirs.iter().any(wanted) {
+            return None;
         }
-        cgroup
+        for dir in cgroup.dirs.iter_mut().filter(|dir| wanted(dir)) {
+            dir.path.push(crate::plan::cgroup::clean(path));
+        }
+        Some(cgroup)
+    }
+
+    /// The first directory that is not there.
+    #[must_use]
+    pub fn missing(&self) -> Option<&Path> {
+        let is_missing = |path: &&Path| file::open_dir(path).is_err_and(|errno| errno == Errno::ENOENT);
+        self.dirs.iter().map(|dir| dir.path.as_path()).find(is_missing)
     }
 
     /// The v2 directory, for CLONE_INTO_CGROUP; `None` on a host without cgroup v2.

@@ -11,7 +11,8 @@ mod values;
 
 use std::ffi::{CStr, OsString};
 
-use clap::{ArgMatches, Command, error::ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{ArgMatches, Command};
 use serde_json::Value;
 
 pub use flags::tree;
@@ -69,7 +70,9 @@ fn explain(argv: &[OsString]) -> Stop {
                 ErrorKind::InvalidSubcommand => 3,
                 _ => 1,
             };
-            Stop { text: err.to_string(), code }
+            let topic = err.get(ContextKind::InvalidSubcommand);
+            let topic = topic.map_or_else(String::new, |name| format!("No help topic for '{name}'\n"));
+            Stop { text: topic + &err.to_string(), code }
         }
     }
 }

@@ -65,6 +65,7 @@ fn remove(container: Container, log: &Log) -> Result<(), Cause> {
         cgroup.stop_unit()?;
         cgroup.remove()?;
     }
+    log.debug(|| format!("removed the cgroup {cgroup}"));
     container.record.intel_rdt.iter().try_for_each(resctrl::Group::remove)?;
     let hooks = poststop_hooks(&container).unwrap_or_else(|cause| {
         log.warn(&format!("delete {}: poststop hooks cannot be read: {cause}", container.id));

@@ -51,6 +51,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         state: &state,
     })?;
     timing::phase("let it go");
+    launch::debug_steps(log, &plan.child, &spawned);
     container.record.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
     let terminal = console.receive()?;
     launch::send_pidfd(request.pidfd_socket.as_deref(), &spawned)?;
@@ -60,6 +61,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
     spawned.commit(signal::ANY)?;
     timing::wait("wait until the program is executed");
     spawned.await_exec(&plan.child)?;
+    log.debug(|| "the program was executed".to_owned());
     match foreground {
         Some(foreground) => {
             timing::wait(timing::PROGRAM_RUNS);
@@ -80,10 +82,16 @@ fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
             return Err(Cause::Elsewhere(argument.clone()));
         }
         for controller in controllers.split(',') {
-            cgroup = cgroup.below(Some(controller).filter(|name| !name.is_empty()), path);
+            let controller = Some(controller).filter(|name| !name.is_empty());
+            cgroup = cgroup
+                .below(controller, path)
+                .ok_or_else(|| Cause::UnknownController(controller.unwrap_or_default().to_owned()))?;
         }
     }
-    Ok(cgroup)
+    match cgroup.missing().filter(|_| !paths.is_empty()) {
+        Some(dir) => Err(Cause::NoSubCgroup(dir.join("cgroup.procs"))),
+        None => Ok(cgroup),
+    }
 }
 
 /// What `--process` says, or the container's own process with what the flags change.

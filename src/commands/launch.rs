@@ -13,7 +13,7 @@ use crate::cgroups::{self, Cgroup, Parents, Placeholder};
 use crate::cli::Create;
 use crate::error::Cause;
 use crate::log::Log;
-use crate::plan::{self, CgroupPlan, HostFacts, Plan};
+use crate::plan::{self, CgroupPlan, ChildPlan, HostFacts, Plan};
 use crate::process::{self, Launch, Moment, NotifySocket, Sockets, Spawned};
 use crate::spec::{self, NamespaceKind, Spec};
 use crate::state::{self, Container, Record, Status, Store};
@@ -61,11 +61,12 @@ pub(super) fn compile(
     };
     let systemd = driver.connect()?;
     let known = systemd.as_ref().map(Systemd::facts).transpose()?;
-    let facts = host::facts(plan::Wanted::by(&spec));
+    let facts = host::facts(plan::Wanted { kernel_views: create.no_pivot, ..plan::Wanted::by(&spec) });
     let rootless = driver.rootless().unwrap_or(facts.rootless);
     timing::phase("compile the plan");
     let plan = plan::compile(&spec, &request, &HostFacts { systemd: known, rootless, ..facts })?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
+    log.debug(|| format!("{}: {} bytes, compiled", path.display(), text.len()));
     Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan, systemd })
 }
 
@@ -171,6 +172,7 @@ impl<'a> Birth<'a> {
             }
             _ => birth.cgroup = birth.make_cgroup(plan)?,
         }
+        log.debug(|| format!("made the cgroup {}", birth.cgroup));
         let record = birth.cgroup.record();
         birth.container()?.record.cgroup = record;
         birth.intel_rdt = compiled.plan.parent.intel_rdt.as_ref().map(resctrl::Group::create).transpose()?;
@@ -243,6 +245,7 @@ impl<'a> Birth<'a> {
             state: &state,
             hooks_follow: ours.iter().any(|hooks| !hooks.is_empty()),
         })?;
+        debug_steps(self.log, &compiled.plan.child, &spawned);
         self.intel_rdt.iter().try_for_each(|group| group.add(spawned.pid()))?;
         self.settle()?;
         Ok(spawned)
@@ -262,6 +265,7 @@ impl<'a> Birth<'a> {
             write_pid_file(path, spawned.pid())?;
         }
         spawned.commit(ignored_signals)?;
+        self.log.debug(|| "recorded the container: init goes on".to_owned());
         self.keep()
     }
 
@@ -298,6 +302,13 @@ impl Drop for Birth<'_> {
                 self.log.warn(&format!("could not undo everything: {cause}; run delete --force"));
             }
         }
+    }
+}
+
+/// Says what the new process has done by now, and what it is about to do.
+pub(super) fn debug_steps(log: &Log, child: &ChildPlan, spawned: &Spawned) {
+    for step in &child.steps {
+        log.debug(|| format!("process {}: {}", spawned.pid(), step.op));
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Re
         delete::destroy(container, log)?;
         return Err(cause);
     }
+    log.debug(|| "the program was executed".to_owned());
     container.unlock();
     let Some(foreground) = foreground else {
         launch::await_ready(notify, spawned.pidfd(), spawned.pid(), log);

@@ -34,6 +34,7 @@ pub(super) fn start(store: &Store, id: &str, log: &Log) -> Result<(), Cause> {
     }
     started?;
     timing::phase("record that it runs");
+    log.debug(|| format!("{id}: the program was executed"));
     container.remove_start_socket()?;
     if container.record.has_poststart {
         let spec = saved_spec(&container)?;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::launch;
 use crate::cli::Update;
@@ -124,7 +124,12 @@ fn merge(resources: &mut Value, changes: Value) -> Value {
         let section = &mut resources[&name];
         match change {
             Value::Null => continue,
-            Value::Object(fields) => {
+            Value::Object(mut fields) => {
+                // Memory without a limit cannot stay below the limited sum that was asked for before.
+                let keeps_swap = fields.get("swap").is_none_or(Value::is_null);
+                if name == "memory" && keeps_swap && fields.get("limit") == Some(&json!(-1)) {
+                    fields.insert("swap".to_owned(), json!(-1));
+                }
                 for (field, value) in fields.into_iter().filter(|(_, value)| !value.is_null()) {
                     section[&field] = value;
                 }
@@ -138,8 +143,6 @@ fn merge(resources: &mut Value, changes: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -151,6 +154,15 @@ mod tests {
         assert_eq!(wanted, json!({"memory": {"limit": 5, "swap": 9}, "pids": {"limit": 3}, "devices": [2]}));
         assert_eq!(resources["cpu"], json!({"shares": 2}), "untouched");
         assert_eq!(resources["memory"], wanted["memory"], "remembered");
+    }
+
+    #[test]
+    fn memory_without_a_limit_lifts_that_of_swap() {
+        let mut resources = json!({"memory": {"limit": 7, "swap": 9}});
+        assert_eq!(
+            merge(&mut resources, json!({"memory": {"limit": -1}})),
+            json!({"memory": {"limit": -1, "swap": -1}})
+        );
     }
 
     #[test]

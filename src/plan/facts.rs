@@ -14,6 +14,8 @@ pub struct Wanted {
     pub resctrl: bool,
     /// [`HostFacts::apparmor`] and [`HostFacts::selinux`].
     pub security_modules: bool,
+    /// [`HostFacts::kernel_views`].
+    pub kernel_views: bool,
 }
 
 impl Wanted {
@@ -25,6 +27,7 @@ impl Wanted {
             resctrl: spec.linux.intel_rdt.is_some(),
             security_modules: spec.linux.mount_label.is_some()
                 || spec.process.as_ref().is_some_and(Process::is_labelled),
+            kernel_views: false,
         }
     }
 
@@ -63,6 +66,8 @@ pub struct HostFacts {
     pub apparmor: bool,
     /// Whether an SELinux label can be set.
     pub selinux: bool,
+    /// Where procfs and sysfs are mounted, in the order of mounting.
+    pub kernel_views: Vec<PathBuf>,
 }
 
 impl HostFacts {

@@ -60,7 +60,8 @@ impl HookPlans {
         }
         if !self.create_container.is_empty() {
             let hooks = self.create_container.clone();
-            out.step("hooks.createContainer", Op::RunHooks { kind: "createContainer", hooks, caps: None });
+            let kind = "createContainer";
+            out.step("hooks.createContainer", Op::RunHooks { kind, hooks, caps: None, filter: false });
         }
     }
 }

@@ -324,8 +324,11 @@ fn unified(
     for (file, value) in &resources.unified {
         let at = || format!("{at}.unified[{file:?}]");
         if !layout.is_v2() {
-            return Err(Error::new(at(), "names a file of cgroup v2, and this host has cgroup v1")
-                .hint("use the properties beside `unified`, such as memory.limit"));
+            return Err(Error::new(
+                at(),
+                "invalid configuration: a file of cgroup v2, and this host has cgroup v1",
+            )
+            .hint("use the properties beside `unified`, such as memory.limit"));
         }
         if file.starts_with("cgroup.") && !file.starts_with("cgroup.max.") && file != "cgroup.pressure" {
             return Err(Error::new(

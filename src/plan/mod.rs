@@ -226,7 +226,7 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     }
     rootfs::devices(&cx, &mut out)?;
     hooks.during_create(&mut out);
-    rootfs::pivot(request, &mut out);
+    rootfs::pivot(&cx, request, &mut out)?;
     process::terminal(spec.process.as_ref(), &mut out);
     namespaces::names(spec, &mut out)?;
     sysctl::compile(spec, &mut out)?;

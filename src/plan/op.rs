@@ -121,11 +121,19 @@ pub enum Op {
         hooks: Vec<HookPlan>,
         /// Capabilities that they run with; `None` for ours.
         caps: Option<CapSets>,
+        /// Whether they load the container's seccomp filter, which init has not loaded yet.
+        filter: bool,
     },
     /// pivot_root(2); the host's tree is gone afterwards.
     PivotRoot,
     /// chroot(2), for `--no-pivot`.
-    Chroot,
+    Chroot {
+        /// Whether the root filesystem is somewhere else than on top of `/`, and moves there.
+        moves: bool,
+        /// Mounts of the host that are taken away.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        without: Vec<Text>,
+    },
     /// Makes a pseudoterminal our stdio and /dev/console, and hands the master out.
     Console(Console),
     /// Changes the propagation of `/`.

@@ -173,9 +173,15 @@ impl fmt::Display for Op {
             Self::Device(node) => node.fmt(f),
             Self::MakeDir { path } => write!(f, "make directory {path}"),
             Self::AwaitHooks => f.write_str("wait for the runtime's hooks"),
-            Self::RunHooks { kind, hooks, .. } => write!(f, "run {} {kind} hooks", hooks.len()),
+            Self::RunHooks { kind, hooks, filter, .. } => {
+                let behind = if *filter { " behind the seccomp filter" } else { "" };
+                write!(f, "run {} {kind} hooks{behind}", hooks.len())
+            }
             Self::PivotRoot => f.write_str("pivot into the root filesystem"),
-            Self::Chroot => f.write_str("chroot into the root filesystem"),
+            Self::Chroot { without, .. } => {
+                f.write_str("chroot into the root filesystem")?;
+                without.iter().try_for_each(|path| write!(f, ", without {path}"))
+            }
             Self::Console(_) => f.write_str("set up the terminal"),
             Self::RootPropagation { changes } => {
                 f.write_str("set the propagation of / to")?;

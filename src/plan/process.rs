@@ -75,8 +75,12 @@ pub(super) fn compile(
         out.step("", Op::AwaitStart { slot });
     }
     if !hooks.start_container.is_empty() {
-        let (hooks, caps) = (hooks.start_container.clone(), Some(capabilities.sets));
-        out.step("hooks.startContainer", Op::RunHooks { kind: "startContainer", hooks, caps });
+        // Programs of the container, with no more rights than its own has.
+        let (kind, hooks) = ("startContainer", hooks.start_container.clone());
+        let caps =
+            (capabilities.until_exec(process, filter) != capabilities.sets).then_some(capabilities.sets);
+        let filter = matches!(filter, Filter::BeforeCaps | Filter::Last);
+        out.step("hooks.startContainer", Op::RunHooks { kind, hooks, caps, filter });
     }
     last_steps(process, &capabilities, filter, request.preserve_fds, out)?;
     Ok(Some(program))

@@ -30,10 +30,7 @@ pub(super) fn enter(cx: &Context, out: &mut Builder) -> Result<(), Error> {
     }
     out.step("", Op::IsolateMounts);
     let tree = Tree::new("root.path", &cx.bundle.join(&root.path))?;
-    let hooks = &cx.spec.hooks;
-    let seen_by_hooks =
-        [&hooks.prestart, &hooks.create_runtime, &hooks.create_container].iter().any(|list| !list.is_empty());
-    let path = seen_by_hooks.then(|| tree.source.clone());
+    let path = seen_by_hooks(cx.spec).then(|| tree.source.clone());
     let slot = out.open(Open::Tree(Tree { recursive: true, must_be_dir: true, ..tree }));
     out.step("root.path", Op::EnterRoot { slot, path });
     Ok(())
@@ -127,9 +124,23 @@ fn node(at: &str, device: &Device, bind: bool) -> Result<DeviceNode, Error> {
     })
 }
 
+/// Whether somebody looks for the root filesystem at its path while it is being built.
+fn seen_by_hooks(spec: &Spec) -> bool {
+    let hooks = &spec.hooks;
+    [&hooks.prestart, &hooks.create_runtime, &hooks.create_container].iter().any(|list| !list.is_empty())
+}
+
 /// Leaves the host's tree behind.
-pub(super) fn pivot(request: &Request, out: &mut Builder) {
-    out.step("", if request.no_pivot { Op::Chroot } else { Op::PivotRoot });
+pub(super) fn pivot(cx: &Context, request: &Request, out: &mut Builder) -> Result<(), Error> {
+    if !request.no_pivot {
+        out.step("", Op::PivotRoot);
+        return Ok(());
+    }
+    let root = cx.spec.root.as_ref().map(|root| cx.bundle.join(&root.path)).unwrap_or_default();
+    let outside = cx.facts.kernel_views.iter().filter(|view| !view.starts_with(&root));
+    let without = outside.rev().map(|view| Text::new("", view.as_os_str().as_encoded_bytes()));
+    out.step("", Op::Chroot { moves: seen_by_hooks(cx.spec), without: without.collect::<Result<_, _>>()? });
+    Ok(())
 }
 
 /// What must come after everything that still writes to the root filesystem.

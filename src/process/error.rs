@@ -93,7 +93,7 @@ pub enum Error {
     #[error("process: is missing")]
     NoProgram,
     /// A hook.
-    #[error("{at}: hook {path} {outcome}{}", said_suffix(said))]
+    #[error("{at}: error running hook {path}: it {outcome}{}", said_suffix(said))]
     Hook {
         /// JSON path.
         at: String,
@@ -138,6 +138,9 @@ pub enum Error {
     /// We were told that we run from a protected file, and do not.
     #[error("a container could overwrite this program, although HULL_SEALED is set")]
     StillUnsealed,
+    /// Nobody takes the seccomp listener.
+    #[error("linux.seccomp.listenerPath: failed to connect with seccomp agent: {0}")]
+    Agent(sys::Error),
     /// A system call of the parent.
     #[error(transparent)]
     Sys(#[from] sys::Error),
@@ -208,6 +211,7 @@ impl Error {
             | Self::Clone { cause, .. }
             | Self::Map { cause, .. }
             | Self::OwnBinary(cause)
+            | Self::Agent(cause)
             | Self::Unsealed { copy: cause, .. }
             | Self::Sys(cause) => Some(cause.errno),
             Self::Step { errno, .. } | Self::Program { errno, .. } => Some(*errno),

@@ -73,7 +73,9 @@ pub(super) fn step(op: &Op, errno: Errno) -> &'static str {
         (Op::NewFs(_), Errno::ENODEV) => "this kernel does not have that filesystem",
         (Op::NewFs(new), Errno::EPERM) => denied(new.fs.to_bytes()),
         (Op::Attach(_), Errno::EPERM) => OVER_PROC,
-        (Op::NewFs(_) | Op::Attach(_), Errno::ELOOP) => "the target is a symbolic link where none is allowed",
+        (Op::NewFs(_) | Op::Attach(_), Errno::ELOOP) => {
+            "procfs and sysfs must be mounted on ordinary directory, and the target is a symbolic link"
+        }
         (Op::Attach(_) | Op::NewFs(_), Errno::ENOTDIR) => "a directory goes on a directory, a file on a file",
         (Op::Device(_), Errno::EEXIST) => "something else is at that place in the root filesystem: remove it",
         (Op::Device(_), Errno::EPERM) => "device nodes need CAP_MKNOD on the host",

@@ -13,10 +13,11 @@ use nix::unistd::{Pid, pipe2};
 
 use super::sync::Text;
 use crate::plan::HookPlan;
+use crate::seccomp::Filter;
 use crate::sys::clone::{Clone, Exit, clone3, exit_now, pidfd_send_signal, wait_pidfd};
 use crate::sys::cred::{CapSets, capset};
 use crate::sys::exec::{CStrArray, close_from_on_exec, execve};
-use crate::sys::{Errno, reason, signal};
+use crate::sys::{Errno, reason, seccomp, signal};
 
 /// A hook with its arrays built.
 pub struct Prepared {
@@ -79,8 +80,11 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::System(errno) => f.write_str(&reason(*errno)),
+            Self::System(errno) => write!(f, "could not be run: {}", reason(*errno)),
             Self::Exit(code) => write!(f, "exited with status {code}"),
+            Self::Signal(libc::SIGSYS) => {
+                f.write_str("was killed for a bad system call, one that linux.seccomp forbids")
+            }
             Self::Signal(signal) => write!(f, "was killed by signal {signal}"),
             Self::Timeout => f.write_str("did not end within its timeout"),
         }
@@ -90,9 +94,21 @@ impl std::fmt::Display for Outcome {
 /// Where and as what a hook runs.
 pub struct Setting<'a> {
     /// Working directory.
-    pub dir: &'a CStr,
+    pub dir: Dir<'a>,
     /// Capabilities; `None` for ours.
     pub caps: Option<CapSets>,
+    /// The container's filter, if the hook is a program of the container and init has not loaded it yet.
+    pub filter: Option<&'a Filter>,
+}
+
+/// A working directory.
+pub enum Dir<'a> {
+    /// Ours.
+    Same,
+    /// By its path.
+    Path(&'a CStr),
+    /// By its descriptor.
+    Open(BorrowedFd<'a>),
 }
 
 /// Runs a hook to its end. What it says is appended to `said`.
@@ -136,9 +152,15 @@ fn prepare(stdin: OwnedFd, stdout: OwnedFd, setting: &Setting) -> Result<(), Err
     nix::unistd::dup2_stdout(&stdout)?;
     nix::unistd::dup2_stderr(stdout)?;
     close_from_on_exec(3)?;
-    nix::unistd::chdir(setting.dir)?;
+    match setting.dir {
+        Dir::Same => {}
+        Dir::Path(path) => nix::unistd::chdir(path)?,
+        Dir::Open(dir) => nix::unistd::fchdir(dir)?,
+    }
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
     signal::reset(signal::ANY)?;
+    // Before capabilities go: loading takes CAP_SYS_ADMIN without no_new_privs.
+    setting.filter.map_or(Ok(None), |filter| seccomp::load(&filter.program, filter.flags))?;
     setting.caps.map_or(Ok(()), capset)
 }
 
@@ -228,7 +250,12 @@ mod tests {
         let hook = HookPlan { at: String::new(), path, args, env, timeout };
         let mut said = Text::default();
         let state = vec![b'x'; 200_000];
-        let result = run(&Prepared::new(&hook), &state, &Setting { dir: c"/", caps: None }, &mut said);
+        let result = run(
+            &Prepared::new(&hook),
+            &state,
+            &Setting { dir: Dir::Path(c"/"), caps: None, filter: None },
+            &mut said,
+        );
         (result, String::from_utf8_lossy(said.as_bytes()).into_owned())
     }
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::stat::Mode;
 
-use super::hooks::{self, Prepared, Setting};
+use super::hooks::{self, Dir, Prepared, Setting};
 use super::image::Image;
 use super::sync::{self, Kind, Text};
 use super::{console, credentials};
@@ -163,7 +163,7 @@ impl<'p> Init<'p> {
             }
             Op::AwaitStart { slot } => self.await_start(*slot),
             Op::Farewell => sync::receive(self.socket.as_fd()).map(drop),
-            Op::RunHooks { kind, caps, .. } => self.run_hooks(kind, *caps, why),
+            Op::RunHooks { kind, caps, filter, .. } => self.run_hooks(kind, *caps, *filter, why),
             Op::Fork { flags } => self.fork(*flags),
             Op::Console(console) => self.console(console),
             Op::DefaultSignals => signal::reset(self.ignored_signals),
@@ -205,7 +205,7 @@ impl<'p> Init<'p> {
             Op::Symlink { path, to, replace } => self.root.symlink(path, to, *replace),
             Op::Device(node) => self.root.device(node),
             Op::PivotRoot => self.root.pivot(),
-            Op::Chroot => self.root.chroot(),
+            Op::Chroot { moves, without } => self.root.chroot(*moves, without),
             Op::RootPropagation { changes } => self.root.propagate(changes),
             Op::ReadonlyRoot => self.root.make_readonly(),
             Op::Hostname { name } => {
@@ -269,14 +269,20 @@ impl<'p> Init<'p> {
         }
     }
 
-    fn run_hooks(&mut self, kind: &str, caps: Option<cred::CapSets>, why: &mut Why) -> Result<(), Errno> {
-        let state = if kind == "startContainer" {
-            &mut self.hook_state.created
+    fn run_hooks(
+        &mut self,
+        kind: &str,
+        caps: Option<cred::CapSets>,
+        filter: bool,
+        why: &mut Why,
+    ) -> Result<(), Errno> {
+        let (state, dir) = if kind == "startContainer" {
+            (&mut self.hook_state.created, Dir::Same)
         } else {
-            &mut self.hook_state.creating
+            (&mut self.hook_state.creating, Dir::Open(self.root.dir()?))
         };
         fill_in_pid(state, nix::unistd::getpid().as_raw());
-        let setting = Setting { dir: c"/", caps };
+        let setting = Setting { dir, caps, filter: self.filter.filter(|_| filter) };
         for (index, hook) in self.hooks.remove(0).iter().enumerate() {
             why.said = Text::default();
             if let Err(outcome) = hooks::run(hook, state, &setting, &mut why.said) {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::birthplace::Birthplace;
 use super::error::OOM_SCORE;
 use super::failure::{failure, hook_error};
-use super::hooks::{self, Prepared, Setting};
+use super::hooks::{self, Dir, Prepared, Setting};
 use super::image::Image;
 use super::init::{ANY_PID, HookState, Init};
 use super::net_devices::Moved;
@@ -374,8 +374,13 @@ pub fn run_hooks<'h>(
 ) -> Result<(), Error> {
     hooks.into_iter().try_for_each(|hook| {
         let mut said = Text::default();
-        hooks::run(&Prepared::new(hook), state, &Setting { dir, caps: None }, &mut said)
-            .map_err(|outcome| hook_error(hook, outcome, &said))
+        hooks::run(
+            &Prepared::new(hook),
+            state,
+            &Setting { dir: Dir::Path(dir), caps: None, filter: None },
+            &mut said,
+        )
+        .map_err(|outcome| hook_error(hook, outcome, &said))
     })
 }
 
@@ -392,5 +397,5 @@ fn hand_over(asked: &Asked, pid: i32, listener: Option<OwnedFd>) -> Result<(), E
         "metadata": agent.metadata,
         "state": state,
     });
-    Ok(notify::hand_over(&agent.path, document.to_string().as_bytes(), listener.as_fd())?)
+    notify::hand_over(&agent.path, document.to_string().as_bytes(), listener.as_fd()).map_err(Error::Agent)
 }

@@ -4,8 +4,9 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Root;
+use super::hide;
 use super::place::{self, Missing};
-use crate::plan::{PropagationChange, Target};
+use crate::plan::{PropagationChange, Target, Text};
 use crate::sys::mount::{self, Attr};
 use crate::sys::{Errno, closing, fd};
 
@@ -59,7 +60,15 @@ impl Root {
     }
 
     /// chroot(2) instead, for roots that cannot be pivoted away from, such as an initramfs.
-    pub fn chroot(&self) -> Result<(), Errno> {
+    ///
+    /// The root filesystem must be on top of `/` then: a process that leaves a chroot upwards comes to whatever is there.
+    /// And with a procfs or sysfs that is whole somewhere, hidden or not, the kernel lets a user namespace mount another
+    /// one past our masks: so those of the host go.
+    pub fn chroot(&self, moves: bool, without: &[Text]) -> Result<(), Errno> {
+        without.iter().try_for_each(|view| take_away(view))?;
+        if moves {
+            mount::attach_at(self.dir()?, here(), c"/")?;
+        }
         nix::unistd::fchdir(self.dir()?)?;
         nix::unistd::chroot(c".")?;
         nix::unistd::chdir(c"/")
@@ -73,6 +82,18 @@ impl Root {
     /// Makes `/` read-only, but not what is mounted below it.
     pub fn make_readonly(&self) -> Result<(), Errno> {
         mount::set_attr(self.dir()?, false, Attr { set: libc::MOUNT_ATTR_RDONLY, ..Attr::default() })
+    }
+}
+
+/// Unmounts, or covers what came locked from another user namespace.
+fn take_away(view: &CStr) -> Result<(), Errno> {
+    match mount::detach(view) {
+        Err(Errno::EINVAL) => {
+            let target = fd::openat2(here(), view, libc::O_PATH, 0, 0)?;
+            hide::cover(target, hide::empty_dir()?)
+        }
+        Err(Errno::ENOENT) => Ok(()),
+        detached => detached,
     }
 }
 

@@ -36,7 +36,7 @@ impl Root {
     }
 }
 
-fn cover(target: OwnedFd, tree: OwnedFd) -> Result<(), Errno> {
+pub(super) fn cover(target: OwnedFd, tree: OwnedFd) -> Result<(), Errno> {
     mount::attach(tree.as_fd(), target.as_fd())?;
     closing::later(target);
     closing::later(tree);
@@ -44,7 +44,7 @@ fn cover(target: OwnedFd, tree: OwnedFd) -> Result<(), Errno> {
 }
 
 /// One empty, read-only filesystem serves all masked directories of a container.
-fn empty_dir() -> Result<OwnedFd, Errno> {
+pub(super) fn empty_dir() -> Result<OwnedFd, Errno> {
     let fs = mount::fsopen(c"tmpfs")?;
     mount::fs_string(fs.as_fd(), c"size", c"0")?;
     mount::fs_string(fs.as_fd(), c"nr_inodes", c"2")?;

@@ -19,6 +19,7 @@ pub mod heap;
 pub mod host;
 pub mod memfd;
 pub mod mount;
+pub mod mountinfo;
 pub mod net;
 pub mod netlink;
 pub mod sched;

@@ -28,7 +28,9 @@ pub struct View {
 /// cgroup2 at /sys/fs/cgroup and nothing else. Its root is a cgroup of the real hierarchy, as in a container.
 pub const PURE_V2: View = View {
     holds: CgroupLayout::is_v2,
-    enter: "mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup && mkdir init && echo $$ > init/cgroup.procs \
+    // Whoever waits for us outside must not stay in the cgroup that hands controllers down.
+    enter: "mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup && mkdir init \
+        && for p in $(cat cgroup.procs); do echo $p > init/cgroup.procs || :; done 2>/dev/null \
         && for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done",
 };
 

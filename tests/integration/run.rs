@@ -195,3 +195,31 @@ fn a_read_only_dev_with_all_that_lies_in_it() {
         assert_eq!(written["written"], 1, "{path}: {written}");
     }
 }
+
+/// `--debug` says what hull and init do: on stderr, or in the file of `--log` in its form, and then there alone.
+#[test]
+fn debug_lines() {
+    needs!(root);
+    let container = Container::new().args(&["/probe", "exit", "0"]);
+    container.bundle.write();
+    let log = container.bundle.join("log");
+    let bundle = container.bundle.path().to_str().unwrap();
+    let run = |global: &[&str]| {
+        let words = [global, &["run", "--bundle", bundle, &container.id]].concat();
+        container.runtime.command(words).run().ok().stderr
+    };
+    for expected in
+        ["level=debug msg=", "config.json", "made the cgroup", "pivot into the root", "was executed"]
+    {
+        let said = run(&["--debug"]);
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    assert_eq!(run(&["--debug", "--log", log.to_str().unwrap(), "--log-format", "json"]), "");
+    let lines = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        lines.lines().count() > 10
+            && lines.lines().all(|line| line.starts_with(r#"{"level":"debug","msg":"#)),
+        "{lines}"
+    );
+    assert_eq!(run(&[]), "");
+}

@@ -1,8 +1,9 @@
 //! Small acts on paths: read, write, stat, list, mkdir, open a device. Each answers with its result or errno.
 
+use std::env::set_current_dir;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, chroot};
 
 use serde_json::{Map, Value, json};
 
@@ -36,6 +37,18 @@ pub fn list(path: &str) -> Value {
         }
         Err(err) => errno::of_io(&err),
     }
+}
+
+/// The way out of a chroot, which every process with CAP_SYS_CHROOT knows: into another one, while the working directory
+/// stays above it. What is in the directory in which that ends.
+pub fn leave_chroot(path: &str) -> Value {
+    let steps = || {
+        set_current_dir("/")?;
+        chroot(path)?;
+        (0..100).try_for_each(|_| set_current_dir(".."))?;
+        chroot(".")
+    };
+    steps().map_or_else(|err| errno::of_io(&err), |()| list("/"))
 }
 
 /// Writes a text to a file, which is made when absent.

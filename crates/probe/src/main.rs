@@ -37,6 +37,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["read", paths @ ..] => print(&files::each(paths, files::read)),
         ["stat", paths @ ..] => print(&files::each(paths, files::stat)),
         ["list", paths @ ..] => print(&files::each(paths, files::list)),
+        ["leave-chroot", path] => print(&files::leave_chroot(path)),
         ["write", path, text] => print(&files::write(path, text)),
         ["fill", path, bytes] => print(&files::fill(path, bytes)),
         ["label", paths @ ..] => print(&files::each(paths, files::label)),

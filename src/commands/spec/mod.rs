@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::cgroups;
 use crate::error::Cause;
+use crate::plan::CgroupLayout;
 
 /// A shell on a terminal in a read-only root filesystem.
 const DEFAULT: &str = include_str!("default.json");
@@ -19,7 +21,7 @@ pub fn spec(bundle: &Path, rootless: bool) -> Result<(), Cause> {
         let config = unprivileged(ids).map_err(Cause::json("config.json"))?;
         format!("{config:#}\n")
     } else {
-        DEFAULT.to_owned()
+        default(&cgroups::layout::probe()).map_err(Cause::json("config.json"))?
     };
     let written = OpenOptions::new()
         .write(true)
@@ -30,6 +32,18 @@ pub fn spec(bundle: &Path, rootless: bool) -> Result<(), Cause> {
         io::ErrorKind::AlreadyExists => Cause::ConfigExists(path),
         _ => Cause::Io { what: path.display().to_string(), source },
     })
+}
+
+/// On cgroup v1, where engines show a container its cgroup by the host's path, it has no cgroup namespace.
+fn default(layout: &CgroupLayout) -> Result<String, serde_json::Error> {
+    if layout.is_v2() {
+        return Ok(DEFAULT.to_owned());
+    }
+    let mut config: Value = serde_json::from_str(DEFAULT)?;
+    if let Some(namespaces) = config["linux"]["namespaces"].as_array_mut() {
+        namespaces.retain(|namespace| namespace["type"] != "cgroup");
+    }
+    Ok(format!("{config:#}\n"))
 }
 
 /// The same for a caller without privileges, who becomes root in a user namespace.

@@ -171,9 +171,9 @@ fn check_notify(rule: &spec::SyscallRule, has_listener: bool, at: fmt::Arguments
     match rule.names.iter().enumerate().find(|(_, name)| NEEDED_BEFORE_THE_AGENT.contains(name)) {
         Some((i, name)) => Err(Error::new(
             format!("{at}.names[{i}]"),
-            format!("the runtime needs {name} to hand the listener over, so it cannot be notified"),
+            format!("SCMP_ACT_NOTIFY cannot be used for the {name} syscall"),
         )
-        .hint("leave it out of the rule")),
+        .hint("the runtime needs it to hand the listener over: leave it out of the rule")),
         None => Ok(true),
     }
 }

@@ -114,6 +114,52 @@ fn h2_create_container_runs_before_the_pivot() {
     );
 }
 
+/// createContainer runs in the root filesystem, startContainer where the program will: hooks name files relative to that.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h9_directory_inside() {
+    needs!(root);
+    let container = recording(Container::new(), &["createContainer", "startContainer"]);
+    fs::create_dir(container.bundle.rootfs().join("here")).unwrap();
+    let container = container.set("/process/cwd", json!("/here"));
+    container.run(&[]).ok();
+    let rootfs = container.bundle.rootfs();
+    assert_eq!(records(&container)[0]["world"]["cwd"], rootfs.to_str().unwrap());
+    let inside: Value = serde_json::from_str(fs::read_to_string(rootfs.join("log")).unwrap().trim()).unwrap();
+    assert_eq!(inside["world"]["cwd"], "/here");
+}
+
+/// A startContainer hook is a program of the container, and may do no more than its own: neither capabilities nor system
+/// calls.
+/// config.md, "POSIX-platform Hooks"
+#[test]
+fn h3_start_container_has_no_more_rights() {
+    needs!(root);
+    for no_new_privileges in [true, false] {
+        let hook = json!({ "path": "/probe", "args": ["probe", "mkdir", "/made"] });
+        let container = Container::new()
+            .set("/hooks", json!({ "startContainer": [hook] }))
+            .set("/process/noNewPrivileges", json!(no_new_privileges))
+            .set(
+                "/linux/seccomp",
+                json!({
+                    "defaultAction": "SCMP_ACT_ALLOW",
+                    "syscalls": [{ "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS" }],
+                }),
+            );
+        container.run(&[]).refuses(&["hook"]);
+        assert!(fs::metadata(container.bundle.rootfs().join("made")).is_err());
+    }
+    let container = recording(Container::new(), &["startContainer"]);
+    let container = container
+        .set("/process/capabilities", json!({ "bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"] }));
+    container.run(&[]).ok();
+    let log = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
+    let record: Value = serde_json::from_str(log.trim()).unwrap();
+    let own = container.world();
+    assert_eq!(record["world"]["capabilities"], own["capabilities"]);
+}
+
 /// The cgroup is gone when poststop runs.
 /// config.md, "POSIX-platform Hooks"
 #[test]

@@ -174,9 +174,41 @@ fn m19_nothing_lies_below_the_root() {
 #[test]
 fn m19_without_pivot_root() {
     needs!(root_or_ranges);
-    let container = Container::new().args(&["/probe", "list", "/"]);
-    let names = container.run(&["--no-pivot"]).ok().json();
-    assert!(names["/"].as_array().unwrap().contains(&json!("probe")));
+    let mut container = Container::new().set("/process/capabilities", capability("CAP_SYS_CHROOT"));
+    fs::create_dir(container.bundle.rootfs().join("below")).unwrap();
+    for hooks in [json!({}), json!({ "createRuntime": [{ "path": "/bin/true" }] })] {
+        container = container.set("/hooks", hooks).args(&["/probe", "list", "/"]);
+        let names = container.run(&["--no-pivot"]).ok().json()["/"].clone();
+        assert!(names.as_array().unwrap().contains(&json!("probe")));
+        container = container.args(&["/probe", "leave-chroot", "/below"]);
+        assert_eq!(container.run(&["--no-pivot"]).ok().json(), names);
+    }
+}
+
+fn capability(name: &str) -> Value {
+    json!({ "bounding": [name], "permitted": [name], "effective": [name] })
+}
+
+/// Nor can a user namespace inside mount what is masked: for that, the kernel wants to see a whole one somewhere.
+/// config.md, "Mounts"
+#[test]
+fn m19_no_other_procfs_without_pivot_root() {
+    needs!(root, busybox);
+    let script = "mount -t $0 none $1 2>/dev/null && echo mounted || echo refused";
+    for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys")] {
+        let container = Container::new().set("/process/capabilities", capability("CAP_SETFCAP")).args(&[
+            "/bin/busybox",
+            "unshare",
+            "-mrpf",
+            "sh",
+            "-c",
+            script,
+            kind,
+            place,
+        ]);
+        container.bundle.busybox(&["mount"]);
+        container.run(&["--no-pivot"]).ok().prints("refused");
+    }
 }
 
 /// An idmapped bind shows other owners: host 0 is 100000 inside.
