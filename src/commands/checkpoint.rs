@@ -119,7 +119,9 @@ impl Opened {
 }
 
 fn make_folder(option: &str, path: &Path) -> Result<PathBuf, Cause> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.canonicalize());
+    // To be searched, not listed: CRIU looks for images from inside a user namespace, and takes EACCES for an error
+    // where ENOENT says that there is none.
+    let made = DirBuilder::new().recursive(true).mode(0o711).create(path).and_then(|()| path.canonicalize());
     made.map_err(Cause::io(format!("{option} {}", path.display())))
 }
 

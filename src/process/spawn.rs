@@ -372,15 +372,11 @@ pub fn run_hooks<'h>(
     state: &[u8],
     dir: &std::ffi::CStr,
 ) -> Result<(), Error> {
+    let setting = Setting { dir: Dir::Path(dir), caps: None, filter: None };
     hooks.into_iter().try_for_each(|hook| {
         let mut said = Text::default();
-        hooks::run(
-            &Prepared::new(hook),
-            state,
-            &Setting { dir: Dir::Path(dir), caps: None, filter: None },
-            &mut said,
-        )
-        .map_err(|outcome| hook_error(hook, outcome, &said))
+        hooks::run(&Prepared::new(hook), state, &setting, &mut said)
+            .map_err(|outcome| hook_error(hook, outcome, &said))
     })
 }
 
