@@ -72,6 +72,20 @@ fn v2_1_processes_on_the_way() {
     container.assert_clean();
 }
 
+/// A container's process is never anywhere but in its cgroup: one that may have no process cannot be forked into, though
+/// others could still move there.
+/// config-linux.md, "Cgroups Path"
+#[test]
+fn v2_1_born_inside() {
+    needs!(root_or_ranges, cgroup2("pids"), cgroupfs);
+    let container = Container::new().set("/linux/resources/unified", json!({ "pids.max": "0" }));
+    container.create(&[]).refuses(&["clone3"]).exits(1);
+    container.assert_clean();
+    let container = Container::new().sleeping();
+    container.runtime.command(["update", "--pids-limit", "1", &container.id]).run().ok();
+    container.exec(&[], &["/probe"]).refuses(&["clone3"]);
+}
+
 /// A controller that the host has and has not handed down to the user is named, with the place where it ends.
 /// config-linux.md, "Cgroups Path"
 #[test]
@@ -153,7 +167,7 @@ fn v2_13_pressure() {
     needs!(root_or_ranges, cgroup2("memory"), pressure);
     let container = Container::new().sleeping();
     let stats = container.verb("events", &["--stats"], &[]).ok().json();
-    for resource in ["cpu", "memory"] {
+    for resource in ["cpu", "memory", "blkio"] {
         let some = &stats["data"][resource]["psi"]["some"];
         assert!(some["avg10"].is_number() && some["total"].is_u64(), "{resource}: {stats}");
     }
