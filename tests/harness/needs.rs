@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use super::caller;
 use super::driver::Driver;
+use super::runtime::Runtime;
 
 /// What is missing, or nothing.
 pub type Need = Result<(), String>;
@@ -300,6 +301,17 @@ pub fn no_systemd() -> Need {
 /// NUMA in the kernel.
 pub fn numa() -> Need {
     when(fs::metadata("/sys/devices/system/node/node0").is_ok(), "needs NUMA in the kernel")
+}
+
+/// The release binary, where it matters what the compiler made of it.
+pub fn release() -> Need {
+    let runtime = Runtime::new(Driver::chosen());
+    when(runtime.binary().iter().all(|part| part != "debug"), "needs the release binary")
+}
+
+/// valgrind, which counts instructions.
+pub fn valgrind() -> Need {
+    when(Command::new("valgrind").arg("--version").output().is_ok(), "needs valgrind")
 }
 
 /// A CRIU that works on this kernel.
