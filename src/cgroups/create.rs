@@ -100,7 +100,8 @@ fn make(path: &Path, mount: &Path, parents: Parents) -> Result<usize, Error> {
                 return Err(Error::Make { dir: path.to_owned(), errno });
             }
         }
-        above = make(path.parent().unwrap_or(mount), mount, parents)?;
+        // Whoever finds a parent that we have made before has made it all the same.
+        above = above.max(make(path.parent().unwrap_or(mount), mount, parents)?);
     }
     Err(Error::Make { dir: path.to_owned(), errno: Errno::ENOENT })
 }

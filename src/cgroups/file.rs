@@ -1,6 +1,7 @@
 //! Reading and writing one cgroup file.
 
-use std::os::fd::OwnedFd;
+use std::ffi::CStr;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::Error;
@@ -9,6 +10,11 @@ use crate::sys::{Errno, closing, fd};
 /// Opens for writing, without creating: cgroup files are the kernel's.
 pub(super) fn open_for_writing(file: &Path) -> Result<OwnedFd, Errno> {
     fd::open(file, libc::O_WRONLY)
+}
+
+/// The same by the cgroup's directory.
+pub(super) fn open_in(dir: BorrowedFd, file: &CStr) -> Result<OwnedFd, Errno> {
+    fd::openat2(dir, file, libc::O_WRONLY, 0, 0)
 }
 
 /// Opens for reading.
@@ -64,8 +70,8 @@ pub(super) fn read_if_there(file: &Path) -> Result<Option<String>, Error> {
 }
 
 /// A whole file of as many records as there are, such as `cgroup.procs`: it ends where a read finds nothing.
-pub(super) fn try_read_list(file: &Path) -> Result<String, Errno> {
-    read_open(open_for_reading(file)?, |_| false)
+pub(super) fn try_read_list(dir: BorrowedFd, file: &CStr) -> Result<String, Errno> {
+    read_open(fd::openat2(dir, file, libc::O_RDONLY, 0, 0)?, |_| false)
 }
 
 /// [`read`], for callers that expect a refusal. The kernel hands out a value in one piece, so that it ends where a read

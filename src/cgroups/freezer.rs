@@ -1,13 +1,13 @@
 //! Freezing and thawing: v1's freezer controller where there is one, since tools of such hosts look there; else the
 //! v2 freezer.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Cgroup, Dir, Error, file};
+use super::{Cgroup, Dir, Error, below, file};
 use crate::plan::cgroup::Version;
 use crate::sys::Errno;
 
@@ -72,6 +72,16 @@ impl Dir {
                 Err(Error::Write { file: self.file("freezer.state"), value: state.to_owned(), errno })
             }
         }
+    }
+
+    /// Also what the container has frozen in cgroups of its own.
+    pub(super) fn thaw_all_v1(&self) -> Result<(), Error> {
+        self.set_v1_state("THAWED")?;
+        let thaw = |cgroup: BorrowedFd| match file::open_in(cgroup, c"freezer.state") {
+            Err(Errno::ENOENT | Errno::ENODEV) => Ok(()),
+            opened => file::write_to(&opened?, "THAWED"),
+        };
+        below::each(&self.path, thaw).map_err(|errno| Error::Read { file: self.path.clone(), errno })
     }
 
     /// v1 has no event to wait for, and may stay half-way until told again: a task that was forking when the state

@@ -63,7 +63,7 @@ struct Mounts {
 impl Mounts {
     fn list(&mut self) -> &[Mount] {
         self.list.get_or_insert_with(|| {
-            let text = file::try_read_list(Path::new("/proc/self/mountinfo")).unwrap_or_default();
+            let text = file::try_read_list(nix::fcntl::AT_FDCWD, c"/proc/self/mountinfo").unwrap_or_default();
             text.lines().filter_map(Mount::parse).filter(|mount| mount.kind.starts_with("cgroup")).collect()
         })
     }

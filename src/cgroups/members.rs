@@ -1,11 +1,11 @@
 //! The processes of a cgroup: listing, signalling and killing them.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use super::{Cgroup, Error, file};
+use super::{Cgroup, Error, below, file};
 use crate::plan::cgroup::Version;
-use crate::sys::{Context, Errno, clone, errno_of};
+use crate::sys::{Context, Errno, clone, closing, errno_of};
 
 /// Rounds of listing and killing on hosts without cgroup.kill; a fork bomb is caught frozen, so few are needed.
 const ROUNDS: usize = 20;
@@ -22,8 +22,14 @@ impl Cgroup {
     /// The v2 cgroup, at the container's or below, in which a process of the container is.
     pub fn clone_fd_beside(&self, pid: i32) -> Result<Option<OwnedFd>, Error> {
         let Some(top) = self.v2() else { return Ok(None) };
-        let Some(dir) = place_of(pid, &top.path)? else { return Ok(None) };
-        file::open_dir(&dir).map(Some).map_err(|errno| Error::Read { file: dir, errno })
+        let mut found = None;
+        in_each(&top.path, |cgroup| {
+            if found.is_none() && pids_in(cgroup)?.contains(&pid) {
+                found = Some(cgroup.try_clone_to_owned().map_err(|err| errno_of(&err))?);
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Moves a process of the host into the container's cgroup.
@@ -59,9 +65,13 @@ impl Cgroup {
         if !killed {
             self.kill_by_rounds()?;
         }
-        // A task frozen by v1 dies only when thawed; v2 lets it die as it is.
+        self.let_die()
+    }
+
+    /// Lets killed processes go that are frozen, be it by themselves: cgroup v1 would keep them until they are thawed.
+    pub fn let_die(&self) -> Result<(), Error> {
         match self.with("freezer") {
-            Some(dir) if dir.version == Version::V1 => dir.set_v1_state("THAWED"),
+            Some(dir) if dir.version == Version::V1 => dir.thaw_all_v1(),
             _ => Ok(()),
         }
     }
@@ -72,6 +82,7 @@ impl Cgroup {
             self.freeze().ok();
             let killed = self.signal_all(libc::SIGKILL);
             self.thaw()?;
+            self.let_die()?;
             killed?;
             if self.pids()?.is_empty() {
                 break;
@@ -84,47 +95,36 @@ impl Cgroup {
 /// Every process of a cgroup and those below it; none if it has gone.
 pub(super) fn pids_below(dir: &Path) -> Result<Vec<i32>, Error> {
     let mut pids = Vec::new();
-    collect(dir, &mut pids)?;
+    in_each(dir, |cgroup| {
+        pids.extend(pids_in(cgroup)?);
+        Ok(())
+    })?;
     Ok(pids)
 }
 
-fn collect(dir: &Path, pids: &mut Vec<i32>) -> Result<(), Error> {
-    pids.extend(pids_in(dir)?);
-    children(dir)?.iter().try_for_each(|child| collect(child, pids))
-}
-
-/// The cgroup, `dir` or one below, that lists a process.
-fn place_of(pid: i32, dir: &Path) -> Result<Option<PathBuf>, Error> {
-    if pids_in(dir)?.contains(&pid) {
-        return Ok(Some(dir.to_owned()));
-    }
-    for child in children(dir)? {
-        if let Some(place) = place_of(pid, &child)? {
-            return Ok(Some(place));
+/// Calls `visit` with a cgroup and those below it; with none if it has gone.
+fn in_each(dir: &Path, mut visit: impl FnMut(BorrowedFd) -> Result<(), Errno>) -> Result<(), Error> {
+    let all = || {
+        match file::open_dir(dir) {
+            Err(Errno::ENOENT) => return Ok(()),
+            opened => {
+                let cgroup = opened?;
+                visit(cgroup.as_fd())?;
+                closing::later(cgroup);
+            }
         }
-    }
-    Ok(None)
+        below::each(dir, visit)
+    };
+    all().map_err(|errno| Error::Read { file: dir.to_owned(), errno })
 }
 
 /// The processes of one cgroup; none if it has gone.
-fn pids_in(dir: &Path) -> Result<Vec<i32>, Error> {
-    let text = match file::try_read_list(&dir.join("cgroup.procs")) {
+fn pids_in(cgroup: BorrowedFd) -> Result<Vec<i32>, Errno> {
+    let text = match file::try_read_list(cgroup, c"cgroup.procs") {
         Ok(text) => text,
         // A threaded cgroup has threads of processes that are listed further up.
         Err(Errno::ENOENT | Errno::ENODEV | Errno::EOPNOTSUPP) => String::new(),
-        Err(errno) => return Err(Error::Read { file: dir.join("cgroup.procs"), errno }),
+        Err(errno) => return Err(errno),
     };
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
-}
-
-/// The cgroups right below one.
-pub(super) fn children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let failed = |errno: Errno| Error::Read { file: dir.to_owned(), errno };
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(err) => return Err(failed(errno_of(&err))),
-    };
-    let is_dir = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    Ok(entries.flatten().filter(is_dir).map(|entry| entry.path()).collect())
 }

@@ -5,6 +5,7 @@
 //! one. Which file a limit goes to was decided by `plan`; what differs between the versions here is only how the
 //! kernel freezes, kills and reports.
 
+mod below;
 mod create;
 mod devices;
 mod error;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::freezer::await_event;
-use super::{Cgroup, Dir, Error, members};
+use super::{Cgroup, Dir, Error, below, members};
 use crate::plan::cgroup::Version;
 use crate::sys::{Errno, errno_of};
 
@@ -68,7 +68,7 @@ fn remove_unless_used(dir: &Path) -> Result<bool, Error> {
         // What was in it may be gone for everybody but the kernel.
         if pause > Duration::from_millis(20)
             || !members::pids_below(dir)?.is_empty()
-            || !members::children(dir)?.is_empty()
+            || below::is_any(dir).map_err(|errno| Error::Remove { dir: dir.to_owned(), errno })?
         {
             return Ok(false);
         }
@@ -86,7 +86,7 @@ pub(super) fn rmdir(dir: &Path) -> Result<(), Errno> {
     }
 }
 
-/// Depth first; the common case of an empty cgroup takes one call.
+/// Removes a cgroup and those below it; the common case of one without any takes one call.
 fn remove_tree(dir: &Path, version: Version, start: Instant) -> Result<(), Error> {
     let mut pause = Duration::from_micros(200);
     loop {
@@ -95,7 +95,7 @@ fn remove_tree(dir: &Path, version: Version, start: Instant) -> Result<(), Error
             Err(Errno::EBUSY) if start.elapsed() < PATIENCE => {}
             Err(errno) => return Err(Error::Remove { dir: dir.to_owned(), errno }),
         }
-        members::children(dir)?.iter().try_for_each(|child| remove_tree(child, version, start))?;
+        below::remove(dir).map_err(|errno| Error::Remove { dir: dir.to_owned(), errno })?;
         match version {
             Version::V2 => {
                 let left = PATIENCE.saturating_sub(start.elapsed());

@@ -15,7 +15,7 @@
 mod criu;
 pub mod external;
 mod options;
-mod protobuf;
+pub mod protobuf;
 mod rootfs;
 pub mod stdio;
 
@@ -77,6 +77,12 @@ pub enum Error {
         path: PathBuf,
         /// What the reader said.
         source: io::Error,
+    },
+    /// A checkpoint that leads out of its folder.
+    #[error("{}: a symbolic link is no part of a checkpoint", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
     },
     /// A place for a mount cannot be made.
     #[error("{at}: make {place}: {}", errno.desc())]

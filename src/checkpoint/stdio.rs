@@ -61,7 +61,7 @@ impl Streams {
         let mut inherited = Inherited::default();
         for (fd, stream) in (0..).zip(&self.0) {
             let (name, original) = match host_file(stream) {
-                Some((name, path)) => (name, original(path, fd)),
+                Some((name, path)) => (name, original(name, path, fd)),
                 None if stream.starts_with("pipe:") => (stream.as_str(), None),
                 None => continue,
             };
@@ -97,11 +97,17 @@ impl Inherited {
 }
 
 /// The file itself, where our own stream cannot stand for it: /dev/null, since whoever had that wanted to be left alone;
-/// and a file of another size, which CRIU would refuse.
-fn original(path: &str, fd: i32) -> Option<File> {
+/// and a file of another size, which CRIU would refuse. That must be the very file that was open then, not one that has
+/// its path by now, nor one behind a link.
+fn original(name: &str, path: &str, fd: i32) -> Option<File> {
     let size = |path: &str| std::fs::metadata(path).ok().filter(Metadata::is_file).map(|file| file.len());
     let other_size = size(path).is_some_and(|found| size(&format!("/proc/self/fd/{fd}")) != Some(found));
-    (path == "/dev/null" || other_size).then(|| OpenOptions::new().read(true).write(true).open(path).ok())?
+    let file = (path == "/dev/null" || other_size).then(|| {
+        OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path).ok()
+    })??;
+    let found = file.metadata().ok()?;
+    (path == "/dev/null" || found.is_file() && name.ends_with(&format!(":{:x}]", found.ino())))
+        .then_some(file)
 }
 
 /// Name and path of an open file of the host.
@@ -131,6 +137,8 @@ fn stream(pid: i32, fd: i32, mounts: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "files of temporary directories")]
+
     use super::*;
 
     #[test]
@@ -142,6 +150,20 @@ mod tests {
         let null = inherited.held[0].as_raw_fd();
         let expected = [("file[1a:4]".to_owned(), null), ("pipe:[77]".into(), 1), ("file[1a:99]".into(), 2)];
         assert_eq!(inherited.names, expected);
+    }
+
+    #[test]
+    fn another_file_of_that_path_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("log"), dir.path().join("link"));
+        std::fs::write(&path, "something").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let inode = std::fs::metadata(&path).unwrap().ino();
+        for (inode, path, opened) in [(inode, &path, true), (inode + 1, &path, false), (inode, &link, false)]
+        {
+            let streams = Streams(vec![format!("file[1:{inode:x}]:{}", path.display())]);
+            assert_eq!(streams.inherit().unwrap().held.len(), usize::from(opened), "{streams:?}");
+        }
     }
 
     #[test]

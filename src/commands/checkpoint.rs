@@ -91,6 +91,26 @@ impl Folders {
         self.work.as_ref().unwrap_or(&self.images)
     }
 
+    /// A checkpoint may come from somebody else, and CRIU opens files, of which it writes the log, by name: a link in their
+    /// place would lead it elsewhere. Only that to earlier images has to be one.
+    pub fn refuse_links(&self) -> Result<(), Cause> {
+        for dir in [Some(&self.images), self.work.as_ref()].into_iter().flatten() {
+            let found = || -> std::io::Result<Option<PathBuf>> {
+                for entry in std::fs::read_dir(dir)? {
+                    let entry = entry?;
+                    if entry.file_type()?.is_symlink() && entry.file_name() != "parent" {
+                        return Ok(Some(entry.path()));
+                    }
+                }
+                Ok(None)
+            };
+            if let Some(path) = found().map_err(Cause::io(dir.display().to_string()))? {
+                return Err(crate::checkpoint::Error::Link { path }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Opens them: in the mount namespace that CRIU works in, for it mounts things there.
     pub fn open(&self) -> Result<Opened, Cause> {
         let open = |path: &PathBuf| File::open(path).map_err(Cause::io(path.display().to_string()));

@@ -22,9 +22,8 @@ pub fn kill(store: &Store, id: &str, signal: Signal, all: bool) -> Result<(), Ca
     if !init.signal(signal.0)? {
         return Err(NOT_RUNNING);
     }
-    // Frozen by cgroup v1, a killed process stays until it is thawed.
-    if signal.0 == libc::SIGKILL && cgroup.is_frozen()? {
-        cgroup.thaw()?;
+    if signal.0 == libc::SIGKILL {
+        cgroup.let_die()?;
     }
     Ok(())
 }

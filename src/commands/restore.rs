@@ -33,6 +33,7 @@ pub(super) fn restore(store: &Store, request: &Restore, driver: Driver, log: &Lo
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let mut console = Console::open(terminal, create.console_socket.as_deref(), !request.detach)?;
     let folders = Folders::make(&request.images)?;
+    folders.refuse_links()?;
     let mut inherited = Streams::load(&folders.images)?.inherit()?;
     let mut options = Options {
         flags: request.images.flags,

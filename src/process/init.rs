@@ -156,6 +156,10 @@ impl<'p> Init<'p> {
                 self.expect(Kind::HooksDone)
             }
             Op::Ready => {
+                // Until `start` comes, nothing of the host is to be held: the v1 cgroups' files, above all.
+                if self.steps.iter().any(|step| matches!(step.op, Op::AwaitStart { .. })) {
+                    closing::now();
+                }
                 sync::send(self.socket.as_fd(), Kind::Ready)?;
                 let signals = sync::look_for(self.socket.as_fd(), Kind::Commit)?;
                 self.ignored_signals = signals.cast_unsigned();

@@ -18,7 +18,7 @@ pub mod seal;
 mod slots;
 mod spawn;
 mod start;
-mod sync;
+pub mod sync;
 mod terminal;
 
 pub use error::Error;

@@ -61,7 +61,7 @@ impl NotifySocket {
     }
 
     /// Reads what the program has written until now; whether it is ready.
-    pub(super) fn hears_ready(&self) -> bool {
+    pub fn hears_ready(&self) -> bool {
         let mut message = [0; 4096];
         while let Ok(length) = recv(self.program.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT) {
             if message[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1") {

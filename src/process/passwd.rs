@@ -6,6 +6,9 @@ use nix::sys::stat::{Mode, fstat};
 /// Longest line that is looked at, in bytes.
 const LINE: usize = 1024;
 
+/// How many bytes of the file are looked at: a sparse one of an image would keep us reading for days.
+const MOST: usize = 16 << 20;
+
 /// Calls `found` with the home directory of `uid`; without an entry it is not called.
 pub fn home(uid: u32, found: &mut dyn FnMut(&[u8])) {
     // Without O_NONBLOCK an image could make us wait for a writer of a FIFO.
@@ -14,9 +17,10 @@ pub fn home(uid: u32, found: &mut dyn FnMut(&[u8])) {
     if !fstat(&file).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG) {
         return;
     }
-    let (mut buffer, mut filled) = ([0; LINE], 0);
+    let (mut buffer, mut filled, mut seen) = ([0; LINE], 0, 0);
     while let Ok(length) = nix::unistd::read(&file, &mut buffer[filled..]) {
         filled += length;
+        seen += length;
         let end = match buffer[..filled].iter().rposition(|&byte| byte == b'\n') {
             Some(end) => end + 1,
             // The last line, or one too long to be true: either way there is nothing to wait for.
@@ -26,7 +30,7 @@ pub fn home(uid: u32, found: &mut dyn FnMut(&[u8])) {
         if let Some(home) = entry {
             return found(home);
         }
-        if length == 0 {
+        if length == 0 || seen > MOST {
             return;
         }
         buffer.copy_within(end..filled, 0);

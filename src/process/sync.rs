@@ -54,7 +54,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    /// All of them.
+    pub const ALL: [Self; 10] = [
         Self::Go,
         Self::Forked,
         Self::NetNs,
@@ -247,6 +248,15 @@ mod tests {
         let failed = started(|init| send_failure(init, 1, Errno::ENOENT, 0, &Text::default()).unwrap());
         assert_eq!(await_exec(failed.as_fd()).unwrap().unwrap().kind, Kind::Fail);
         assert!(look_for(failed.as_fd(), Kind::Go).is_err());
+    }
+
+    #[test]
+    fn a_packet_that_only_begins_like_one_is_another() {
+        let (ours, theirs) = socket::pair().unwrap();
+        let mut packet = header(Kind::Commit, 0, 0, 0).to_vec();
+        packet.push(0);
+        socket::send_packet(ours.as_fd(), &packet).unwrap();
+        assert_eq!(look_for(theirs.as_fd(), Kind::Commit), Err(Errno::EPROTO));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Root {
     }
 
     fn bind_device(&self, node: &DeviceNode, source: &CStr) -> Result<(), Errno> {
-        let target = match place::open(self.dir()?, &node.path) {
+        let target = match place::open_to_cover(self.dir()?, &node.path) {
             Err(Errno::ENOENT) => place::make_missing(self.dir()?, &node.path, Missing::File)?,
             found => found?,
         };

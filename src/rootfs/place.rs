@@ -34,7 +34,7 @@ pub fn open(root: BorrowedFd, target: &Target) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens what is there to be covered by a mount. A link in the image must not carry that into a procfs, where it would
-/// stand in for the kernel's own files.
+/// stand in for the kernel's own files (CVE-2025-52881).
 pub fn open_to_cover(root: BorrowedFd, target: &Target) -> Result<OwnedFd, Errno> {
     match walk(root, &target.path, false) {
         Err(Errno::ELOOP) if target.links => {}
@@ -57,7 +57,7 @@ pub fn make_missing(root: BorrowedFd, target: &Target, missing: Missing) -> Resu
         // A dangling link, or somebody was faster.
         Err(Errno::EEXIST) => {
             make(root, &target.path, missing)?;
-            open(root, target)
+            open_to_cover(root, target)
         }
         made => made,
     }

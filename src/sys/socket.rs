@@ -60,10 +60,10 @@ pub fn send_with_fd(socket: BorrowedFd, packet: &[u8], fd: BorrowedFd) -> Result
     usize::try_from(sent).map_err(|_| Errno::EINVAL)
 }
 
-/// Receives the beginning of one packet, which stays to be received again (MSG_PEEK); returns as [`receive`].
+/// Receives the beginning of one packet, which stays to be received again (MSG_PEEK); returns how long all of it is.
 pub fn look_at(socket: BorrowedFd, packet: &mut [u8]) -> Result<usize, Errno> {
     loop {
-        match recv(socket.as_raw_fd(), packet, MsgFlags::MSG_PEEK) {
+        match recv(socket.as_raw_fd(), packet, MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC) {
             Err(Errno::EINTR) => {}
             seen => return seen,
         }

@@ -5,7 +5,7 @@
 
 mod bus;
 mod error;
-mod wire;
+pub mod wire;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use crate::plan::Variant;
 const ORDER: u8 = if cfg!(target_endian = "little") { b'l' } else { b'B' };
 
 /// Bytes before the header's fields end: the part whose length is known in advance.
-pub(super) const FIXED: usize = 16;
+pub const FIXED: usize = 16;
 
 /// Far above what anybody answers here; the specification's own limit is 128 MiB.
 const LONGEST: usize = 1 << 20;
@@ -166,7 +166,8 @@ pub(super) fn call(serial: u32, method: Method, signature: &str, fill: impl FnOn
 
 /// Something that came in.
 #[derive(Debug, Default)]
-pub(super) struct Message {
+pub struct Message {
+    /// What it is: a call, an answer, an error or a signal.
     pub kind: u8,
     /// Serial of the call that it answers.
     pub answers: u32,
@@ -179,7 +180,7 @@ pub(super) struct Message {
 }
 
 /// How many bytes follow the fixed part of a message.
-pub(super) fn length_of_rest(fixed: &[u8; FIXED]) -> Result<usize, Error> {
+pub fn length_of_rest(fixed: &[u8; FIXED]) -> Result<usize, Error> {
     if fixed[0] != ORDER {
         return Err(Error::Protocol("a message in the byte order of another machine"));
     }

@@ -20,6 +20,7 @@ mod leaks;
 mod needs;
 mod network;
 mod runtime;
+mod user;
 
 #[allow(unused_imports, reason = "each test binary uses its own part of the harness")]
 pub use self::{
@@ -36,4 +37,5 @@ pub use self::{
     needs::*,
     network::{in_private_network, ip, ip_in},
     runtime::{Finished, Invocation, Running, Runtime},
+    user::{USER, as_user, give_away, users_own},
 };

@@ -1,6 +1,7 @@
 //! Who a process inside is: ids that look like names, capabilities that come back, sysctls that carry others along.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
@@ -43,7 +44,8 @@ fn cve_2024_40635_large_ids() {
     }
 }
 
-/// No capability is inheritable or ambient that config.json does not name, in init and in what exec adds.
+/// No capability is inheritable or ambient that config.json does not name, in init and in what exec adds (CVE-2022-27650,
+/// CVE-2025-27612 too).
 #[test]
 fn cve_2022_29162_inheritable_capabilities() {
     needs!(root);
@@ -60,7 +62,67 @@ fn cve_2022_29162_inheritable_capabilities() {
 #[test]
 fn cve_2023_25173_supplementary_groups() {
     needs!(root);
-    assert_eq!(Container::new().world()["groups"], json!([]));
+    let mut container = Container::new();
+    container.runtime.launch_by(["setpriv", "--groups=7777,7778"]);
+    assert_eq!(container.world()["groups"], json!([]));
+    let container = container.sleeping();
+    assert_eq!(container.exec_world(&[])["groups"], json!([]));
+}
+
+/// A group that keeps its members out of a file cannot be got rid of in a user namespace that its user has made.
+#[test]
+fn cve_2014_8989_a_group_that_restricts() {
+    needs!(root, user_ns);
+    let mut container = users_own();
+    let groups = [format!("--reuid={USER}"), format!("--regid={USER}"), "--groups=7777".to_owned()];
+    container.runtime.launch_by(std::iter::once("setpriv".to_owned()).chain(groups));
+    let file = container.bundle.rootfs().join("denied");
+    fs::write(&file, "for others").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o604)).unwrap();
+    std::os::unix::fs::chown(&file, Some(0), Some(7777)).unwrap();
+    let container = container.sleeping();
+    assert_eq!(container.exec_world(&[])["setgroups"], "deny");
+    assert_eq!(container.exec(&[], &["/probe", "read", "/denied"]).json()["/denied"]["errno"], "EACCES");
+    container.exec(&["--additional-gids", "0"], &["/probe"]).refuses(&[]);
+}
+
+/// An id is the name of a folder, and no path; nor does it end up in somebody's log as a line of its own.
+#[test]
+fn ids_are_no_paths() {
+    needs!(root);
+    let container = Container::new();
+    let root = container.runtime.root();
+    let escaped = format!("hull-escaped-{}", std::process::id());
+    for id in [&*format!("../{escaped}"), "a/b", ".", "..", "", "/", "x\n{}", "x y", "x\0", "..\\x", "é"] {
+        let bundle = container.bundle.path().to_str().unwrap();
+        for words in [
+            vec!["run", "--bundle", bundle, "--", id],
+            vec!["state", "--", id],
+            vec!["delete", "--force", "--", id],
+        ] {
+            if id.contains('\0') {
+                continue;
+            }
+            let done = container.runtime.command(&words).run();
+            assert_ne!(done.code, 0, "{words:?}");
+        }
+        assert_eq!(fs::read_dir(root).map_or(0, Iterator::count), 0, "{id:?}");
+    }
+    assert!(!root.parent().unwrap().join(escaped).exists());
+}
+
+/// The environment of the runtime is not the program's, and what it says to itself there nobody inside can say.
+#[test]
+fn environments_do_not_mix() {
+    needs!(root);
+    let container = Container::new().set("/process/env", json!(["HULL_SEALED=1", "PATH=/"]));
+    let flags = container.bundled(&[]);
+    let run = container.runtime.command([&["run"], &flags[..], &[&container.id]].concat());
+    let world = run.env("SECRET", "of the host").run().ok().json();
+    assert!(!world["env"].to_string().contains("SECRET"), "{}", world["env"]);
+    for broken in ["A=b\u{0}C=d", "BROKEN", "=x"] {
+        Container::new().set("/process/env", json!([broken])).run(&[]).refuses(&["process.env[0]"]);
+    }
 }
 
 /// A key or value cannot smuggle a path or a second sysctl.
@@ -118,12 +180,13 @@ fn cve_2021_43784_long_values() {
     );
 }
 
-/// What is kept of a container is the caller's alone, whatever their umask.
+/// What is kept of a container is the caller's alone, whatever their umask (CVE-2024-25621 too).
 #[test]
 fn cve_2021_41103_state_is_private() {
-    use std::os::unix::fs::PermissionsExt;
     needs!(root);
-    let container = Container::new().sleeping();
+    let mut container = Container::new();
+    container.runtime.launch_by(["sh", "-c", "umask 0; exec \"$@\"", "sh"]);
+    let container = container.sleeping();
     let folder = container.runtime.root().join(&container.id);
     for path in [folder.clone(), folder.join("state.json"), folder.join("config.json")] {
         let mode = fs::metadata(&path).unwrap().permissions().mode();

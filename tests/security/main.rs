@@ -14,6 +14,8 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod cgroups;
+mod checkpoints;
 mod descriptors;
 mod identity;
 mod links;

@@ -8,7 +8,7 @@ use crate::harness::*;
 use crate::needs;
 use crate::outside::Outside;
 
-/// A sysctl is not written to a file of a volume that hides /proc/sys, nor to a /proc of the image.
+/// A sysctl is not written to a file of a volume that hides /proc/sys, nor to a /proc of the image (CVE-2025-62596 too).
 #[test]
 fn cve_2025_52881_lookalikes() {
     needs!(root);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{USER, as_user, users_own};
 use crate::harness::*;
 use crate::needs;
 use crate::view::{self, PURE_V2};

@@ -5,7 +5,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
-use super::{USER, as_user, give_away, users_own};
 use crate::harness::*;
 use crate::needs;
 

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{USER, as_user, users_own};
 use crate::harness::*;
 use crate::needs;
 

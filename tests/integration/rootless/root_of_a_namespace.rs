@@ -4,7 +4,6 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use super::{USER, as_user, users_own};
 use crate::harness::*;
 use crate::needs;
 

@@ -1,0 +1,52 @@
+//! A checkpoint that somebody else has packed.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::json;
+
+use crate::harness::*;
+use crate::needs;
+use crate::outside::Outside;
+
+fn restore(container: &Container) -> Finished {
+    let images = container.bundle.join("images");
+    let flags = container.bundled(&["--image-path", images.to_str().unwrap()]);
+    let words = [&["restore"], &flags[..], &[&container.id]].concat();
+    let folder = criu_program().parent().unwrap().display().to_string();
+    container.runtime.command(words).env("PATH", format!("{folder}:/usr/sbin:/usr/bin:/sbin:/bin")).run()
+}
+
+/// A log, or any other file, that is a link out of the checkpoint is neither written nor read (CVE-2026-50195 and
+/// CVE-2026-53492 too).
+#[test]
+fn cve_2026_53489_links_in_a_checkpoint() {
+    needs!(root, criu);
+    for file in ["restore.log", "stats-restore", "descriptors.json", "inventory.img"] {
+        let container = Container::new();
+        let outside = Outside::of(&container);
+        let images = container.bundle.join("images");
+        fs::create_dir(&images).unwrap();
+        fs::write(images.join("descriptors.json"), "[]").unwrap();
+        let _ = fs::remove_file(images.join(file));
+        symlink(outside.join("file"), images.join(file)).unwrap();
+        restore(&container).refuses(&[file, "symbolic link"]);
+        outside.assert_untouched();
+        container.assert_clean();
+    }
+}
+
+/// A file of the host that the checkpoint names is not opened because of its name.
+#[test]
+fn cve_2026_53489_files_that_a_checkpoint_names() {
+    needs!(root, criu);
+    let container = Container::new();
+    let outside = Outside::of(&container);
+    let images = container.bundle.join("images");
+    fs::create_dir(&images).unwrap();
+    let streams = json!([format!("file[1:2]:{}", outside.join("file").display()), "", ""]);
+    fs::write(images.join("descriptors.json"), streams.to_string()).unwrap();
+    assert_ne!(restore(&container).code, 0, "there are no images");
+    outside.assert_untouched();
+    container.assert_clean();
+}
