@@ -21,6 +21,12 @@ def summaries(samples, metric):
     return {name: summary([sample[metric] for sample in taken]) for name, taken in samples.items() if taken}
 
 
+def times(group, name, samples, at=None):
+    """Wall and CPU time."""
+    for metric in ("wall", "cpu"):
+        yield figure(group, name, UNITS[metric], summaries(samples, metric), at)
+
+
 def runs(lab, rounds, kinds=("docker-like", "minimal"), group="", change=None):
     """`run /bin/true`, beside the floor."""
     for kind in kinds:
@@ -68,10 +74,9 @@ def life(lab, rounds):
         of_verb = {name: [sample[verb] for sample in taken] for name, taken in samples.items()}
         if verb == "exec":
             of_verb = {"floor": floor, **of_verb}
-        for metric in ("wall", "cpu"):
-            yield figure("docker-like", verb, UNITS[metric], summaries(of_verb, metric))
+        yield from times("docker-like", verb, of_verb)
     version = {name: lambda name=name: lab.sample([lab.runtimes[name], "--version"]) for name in lab.runtimes}
-    yield figure("docker-like", "--version", "ms", summaries(interleave(rounds, version), "wall"))
+    yield from times("docker-like", "--version", interleave(rounds, version))
 
 
 def system_calls(line):
@@ -120,7 +125,8 @@ def throughput(lab, rounds, starts):
             return {metric: taken[metric] / count for metric in ("wall", "cpu")}
 
         samples = interleave(rounds, {name: lambda name=name: start(name) for name in lab.runtimes})
-        yield figure("throughput", f"{count} starts", "ms each", summaries(samples, "wall"), at=workers)
+        for metric, unit in (("wall", "ms each"), ("cpu", "ms of CPU")):
+            yield figure("throughput", f"{count} starts", unit, summaries(samples, metric), at=workers)
 
 
 def smallest_limit(lab, rounds):
@@ -210,7 +216,7 @@ def host_mounts(lab, rounds, sizes):
     for size in sizes:
         around = [lab.crowd, size, place]
         samples = interleave(rounds, {name: lambda name=name: lab.run(name, bundle, around=around) for name in lab.runtimes})
-        yield figure("mounts on the host", "run", "ms", summaries(samples, "wall"), at=size)
+        yield from times("mounts on the host", "run", samples, at=size)
 
 
 def config_mounts(lab, rounds, sizes):
@@ -225,7 +231,7 @@ def config_mounts(lab, rounds, sizes):
 
         bundle = lab.bundle("mounts-in-config", change=more)
         samples = interleave(rounds, {name: lambda name=name: lab.run(name, bundle) for name in lab.runtimes})
-        yield figure("mounts in config.json", "run", "ms", summaries(samples, "wall"), at=size)
+        yield from times("mounts in config.json", "run", samples, at=size)
 
 
 def containers(lab, rounds, sizes):
@@ -235,7 +241,7 @@ def containers(lab, rounds, sizes):
         for size in sizes:
             crowd.grow(size)
             samples = interleave(rounds, {name: lambda name=name: lab.run(name, bundle) for name in lab.runtimes})
-            yield figure("running containers", "run", "ms", summaries(samples, "wall"), at=size)
+            yield from times("running containers", "run", samples, at=size)
     finally:
         crowd.leave()
     lists = {}
@@ -248,7 +254,7 @@ def containers(lab, rounds, sizes):
             say(f"{name} does not list: {failed}")
         finally:
             crowd.leave()
-    yield figure("running containers", "list", "ms", summaries(lists, "wall"), at=sizes[-1])
+    yield from times("running containers", "list", lists, at=sizes[-1])
 
 
 def on_cgroup2(script, rounds):

@@ -233,7 +233,10 @@ class Lab:
         """Each runtime removes its own cgroup, none the parent that the bundle names; a refused start may leave both."""
         for parent in [CGROUPS / self.cgroup, *CGROUPS.glob(f"*/{self.cgroup}")]:
             for directory, _, _ in os.walk(parent, topdown=False):
-                os.rmdir(directory)
+                try:
+                    os.rmdir(directory)
+                except OSError as why:
+                    say(f"{directory} stays: {why.strerror}")
 
     def hide_controllers_from_crun(self):
         """crun refuses a hybrid host whose cgroup2 has controllers: start over, for all, where that list is empty."""
