@@ -26,6 +26,7 @@ mod user;
 pub use self::{
     bad::{Bad, bad, check, without},
     bundle::{Bundle, install},
+    caller::cgroup_above,
     cgroup::{hierarchy, is_v2, membership},
     console::Console,
     container::Container,

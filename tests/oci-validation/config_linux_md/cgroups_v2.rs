@@ -12,10 +12,21 @@ use crate::needs;
 struct Cgroup(PathBuf);
 
 impl Cgroup {
-    fn new(path: &str) -> Self {
-        let dir = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
+    /// Below the root, or below what the user has.
+    fn new(name: &str) -> Self {
+        let above = cgroup_above(Driver::Cgroupfs).unwrap();
+        let name = format!("hull-test-{}-{name}", std::process::id());
+        Self::at(Path::new("/sys/fs/cgroup").join(above.trim_start_matches('/')).join(name))
+    }
+
+    fn at(dir: PathBuf) -> Self {
         fs::create_dir(&dir).unwrap();
         Self(dir)
+    }
+
+    /// As a document names it.
+    fn path(&self) -> String {
+        format!("/{}", self.0.strip_prefix("/sys/fs/cgroup").unwrap().display())
     }
 
     fn write(&self, file: &str, value: &str) {
@@ -33,10 +44,10 @@ impl Drop for Cgroup {
     }
 }
 
-/// A container in a cgroup of this name below `parent`.
-fn below(parent: &str) -> Container {
+/// A container in a cgroup of its own below `parent`.
+fn below(parent: &Cgroup) -> Container {
     let mut container = Container::new();
-    let path = format!("{parent}/{}", container.id);
+    let path = format!("{}/{}", parent.path(), container.id);
     container.cgroup.clone_from(&path);
     container.set("/linux/cgroupsPath", json!(path))
 }
@@ -45,10 +56,9 @@ fn below(parent: &str) -> Container {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_1_controllers_are_handed_down() {
-    needs!(root, cgroup2("pids"), cgroupfs);
-    let parent = Cgroup::new(&format!("/hull-test-{}-down", std::process::id()));
-    let place = format!("/{}", parent.0.file_name().unwrap().to_str().unwrap());
-    let container = below(&place).set("/linux/resources/pids", json!({ "limit": 44 }));
+    needs!(root_or_ranges, cgroup2("pids"), cgroupfs);
+    let parent = Cgroup::new("down");
+    let container = below(&parent).set("/linux/resources/pids", json!({ "limit": 44 }));
     container.create(&[]).ok();
     assert_eq!(container.cgroup_file("", "pids.max"), "44");
     assert!(parent.read("cgroup.subtree_control").split(' ').any(|controller| controller == "pids"));
@@ -59,16 +69,15 @@ fn v2_1_controllers_are_handed_down() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_1_processes_on_the_way() {
-    needs!(root, cgroup2("memory"), cgroupfs);
-    let parent = Cgroup::new(&format!("/hull-test-{}-busy", std::process::id()));
-    let name = parent.0.file_name().unwrap().to_str().unwrap().to_owned();
+    needs!(root_or_ranges, cgroup2("memory"), cgroupfs);
+    let parent = Cgroup::new("busy");
     let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
     parent.write("cgroup.procs", &sleeper.id().to_string());
-    let container = below(&format!("/{name}")).set("/linux/resources/memory", json!({ "limit": 67_108_864 }));
+    let container = below(&parent).set("/linux/resources/memory", json!({ "limit": 67_108_864 }));
     let finished = container.create(&[]);
     sleeper.kill().unwrap();
     sleeper.wait().unwrap();
-    finished.refuses(&[&name]).exits(1);
+    finished.refuses(&[&parent.path(), "does not hand down the memory controller"]).exits(1);
     container.assert_clean();
 }
 
@@ -102,15 +111,11 @@ fn v2_1_what_is_not_delegated() {
 /// config-linux.md, "Cgroups Path"
 #[test]
 fn v2_11_threaded_cgroups() {
-    needs!(root, pure_cgroup2, cgroupfs);
-    let parent = Cgroup::new(&format!("/hull-test-{}-threaded", std::process::id()));
-    let name = parent.0.file_name().unwrap().to_str().unwrap().to_owned();
-    let threaded = Cgroup::new(&format!("/{name}/inner"));
+    needs!(root_or_ranges, pure_cgroup2, cgroupfs);
+    let parent = Cgroup::new("threaded");
+    let threaded = Cgroup::at(parent.0.join("inner"));
     threaded.write("cgroup.type", "threaded");
-    let mut container = Container::new();
-    container.cgroup = format!("/{name}/inner/{}", container.id);
-    let path = container.cgroup.clone();
-    let container = container.set("/linux/cgroupsPath", json!(path));
+    let container = below(&threaded);
     container.create(&[]).refuses(&["domain invalid", "takes no processes"]).exits(1);
     assert_eq!(threaded.read("cgroup.type"), "threaded");
     assert!(fs::metadata(threaded.0.join(&container.id)).is_err(), "a directory is left");
