@@ -11,7 +11,7 @@ use crate::state::{self, Store};
 
 pub(super) fn create(store: &Store, request: &Create, driver: Driver, log: &Log) -> Result<(), Cause> {
     state::check_id(&request.id)?;
-    let compiled = launch::compile(store, request, true, driver, log)?;
+    let compiled = launch::kept(launch::compile(store, request, true, driver, log)?);
     let terminal = compiled.spec.process.as_ref().is_some_and(|process| process.terminal);
     let console = Console::open(terminal, request.console_socket.as_deref(), false)?.sender;
     let mut birth = Birth::begin(store, request, &compiled, log)?;

@@ -26,8 +26,8 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         return Err(Cause::Status("cannot exec in a paused container (use --ignore-paused to override)"));
     }
     timing::phase("read and parse config.json");
-    let spec = saved_spec(&container)?;
-    let process = process_of(&spec, request)?;
+    let spec = launch::kept(saved_spec(&container)?);
+    let process = launch::kept(process_of(&spec, request)?);
     timing::phase("compile the plan");
     let cgroup = cgroup(&container, &request.cgroups)?;
     let plan_request = plan::Request {
@@ -36,7 +36,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         ..plan::Request::new(&container.id, &container.record.bundle)
     };
     let facts = host::facts(plan::Wanted::by_process(&process));
-    let plan = plan::compile_exec(&spec, &process, &plan_request, &facts)?;
+    let plan = launch::kept(plan::compile_exec(&spec, &process, &plan_request, &facts)?);
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
     let mut console = Console::open(process.terminal, request.console_socket.as_deref(), !request.detach)?;

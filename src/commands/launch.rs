@@ -2,6 +2,7 @@
 //! reverse order, unless the container is recorded in the end.
 
 use std::ffi::{CString, OsString};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -68,6 +69,12 @@ pub(super) fn compile(
     plan.warnings.iter().for_each(|warning| log.warn(warning));
     log.debug(|| format!("{}: {} bytes, compiled", path.display(), text.len()));
     Ok(Compiled { notify: notify_dir.is_some(), bundle, text, spec, plan, systemd })
+}
+
+/// Keeps what is used to the end of the process, which gives back its memory faster than we could: what is dropped is
+/// written to, in pages that have to be copied first, as init has them too.
+pub(super) fn kept<T>(value: T) -> ManuallyDrop<T> {
+    ManuallyDrop::new(value)
 }
 
 /// Where a bundle is, without links.

@@ -14,7 +14,7 @@ use crate::timing;
 pub(super) fn run(store: &Store, request: &Run, driver: Driver, log: &Log) -> Result<u8, Cause> {
     let create = &request.create;
     state::check_id(&create.id)?;
-    let compiled = launch::compile(store, create, false, driver, log)?;
+    let compiled = launch::kept(launch::compile(store, create, false, driver, log)?);
     if compiled.spec.process.is_none() {
         return Err(process::Error::NoProgram.into());
     }
