@@ -34,10 +34,11 @@ pub use oom::{Oom, OomWatch};
 pub use placeholder::Placeholder;
 pub use scope::Unit;
 
-/// A container's cgroup in every hierarchy; empty if it has none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A container's cgroup in every hierarchy; empty if it has none. state.json keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cgroup {
     dirs: Vec<Dir>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<Unit>,
 }
 
@@ -46,14 +47,6 @@ impl std::fmt::Display for Cgroup {
         let paths: Vec<_> = self.dirs.iter().map(|dir| dir.path.to_string_lossy()).collect();
         f.write_str(&paths.join(", "))
     }
-}
-
-/// What state.json keeps of a [`Cgroup`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    dirs: Vec<Dir>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unit: Option<Unit>,
 }
 
 /// The container's cgroup in one hierarchy.
@@ -77,25 +70,6 @@ impl Dir {
     }
 }
 
-impl Record {
-    /// What will be there once the plan is carried out: written down before, so that a killed `create` leaves nothing
-    /// that cannot be found.
-    #[must_use]
-    pub fn planned(plan: &CgroupPlan, parents: Parents) -> Self {
-        let dir = |dir: &CgroupDir| Dir {
-            version: dir.version,
-            controllers: dir.controllers.clone(),
-            path: dir.path.clone(),
-            made: match parents {
-                Parents::There => 1,
-                Parents::Made => 1 + missing_parents(&dir.path),
-            },
-        };
-        let unit = plan.unit.as_ref().map(Unit::planned);
-        Self { dirs: plan.dirs.iter().map(dir).collect(), unit }
-    }
-}
-
 /// The cgroups that a planned one lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parents {
@@ -112,16 +86,21 @@ fn missing_parents(dir: &Path) -> usize {
 }
 
 impl Cgroup {
-    /// The cgroup that an earlier process made.
+    /// What will be there once the plan is carried out: written down before, so that a killed `create` leaves nothing
+    /// that cannot be found.
     #[must_use]
-    pub fn open(record: &Record) -> Self {
-        Self { dirs: record.dirs.clone(), unit: record.unit.clone() }
-    }
-
-    /// What [`Cgroup::open`] needs to find it again.
-    #[must_use]
-    pub fn record(&self) -> Record {
-        Record { dirs: self.dirs.clone(), unit: self.unit.clone() }
+    pub fn planned(plan: &CgroupPlan, parents: Parents) -> Self {
+        let dir = |dir: &CgroupDir| Dir {
+            version: dir.version,
+            controllers: dir.controllers.clone(),
+            path: dir.path.clone(),
+            made: match parents {
+                Parents::There => 1,
+                Parents::Made => 1 + missing_parents(&dir.path),
+            },
+        };
+        let unit = plan.unit.as_ref().map(Unit::planned);
+        Self { dirs: plan.dirs.iter().map(dir).collect(), unit }
     }
 
     /// Whether the container has none: its caller could make none.

@@ -24,7 +24,7 @@ pub fn events(store: &Store, id: &str, interval: Duration, once: bool) -> Result
     let container = store.load(id)?;
     let init = container.init()?.ok_or(Cause::Status("container is not running"))?;
     let cgroup = container.cgroup();
-    if once { emit_stats(id, &cgroup) } else { follow(id, &init, &cgroup, interval) }
+    if once { emit_stats(id, cgroup) } else { follow(id, &init, cgroup, interval) }
 }
 
 fn follow(id: &str, init: &Init, cgroup: &Cgroup, interval: Duration) -> Result<(), Cause> {

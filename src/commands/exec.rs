@@ -75,7 +75,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
 
 /// `--cgroup [controller,...:]path`: below the container's own cgroup.
 fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
-    let mut cgroup = container.cgroup();
+    let mut cgroup = container.cgroup().clone();
     for argument in paths {
         let (controllers, path) = argument.split_once(':').unwrap_or(("", argument));
         if path.split('/').any(|part| part == "..") {

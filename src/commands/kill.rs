@@ -13,7 +13,7 @@ pub fn kill(store: &Store, id: &str, signal: Signal, all: bool) -> Result<(), Ca
     let (kills, private) = (signal.0 == libc::SIGKILL, container.record.private_pid_ns);
     // Without a pid namespace of its own, the others survive the first process.
     if !cgroup.is_absent() && (all || kills && !private) {
-        return signal_all(&cgroup, signal);
+        return signal_all(cgroup, signal);
     }
     if all && !(kills && private) {
         return Err(NO_CGROUP);

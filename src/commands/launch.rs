@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Driver, delete};
-use crate::cgroups::{self, Cgroup, Parents, Placeholder};
+use crate::cgroups::{Cgroup, Parents, Placeholder};
 use crate::cli::Create;
 use crate::error::Cause;
 use crate::log::Log;
@@ -180,8 +180,8 @@ impl<'a> Birth<'a> {
             _ => birth.cgroup = birth.make_cgroup(plan)?,
         }
         log.debug(|| format!("made the cgroup {}", birth.cgroup));
-        let record = birth.cgroup.record();
-        birth.container()?.record.cgroup = record;
+        let cgroup = birth.cgroup.clone();
+        birth.container()?.record.cgroup = cgroup;
         birth.intel_rdt = compiled.plan.parent.intel_rdt.as_ref().map(resctrl::Group::create).transpose()?;
         Ok(birth)
     }
@@ -193,7 +193,7 @@ impl<'a> Birth<'a> {
             made => return Ok(made?),
         }
         let container = self.container()?;
-        container.record.cgroup = cgroups::Record::planned(plan, Parents::Made);
+        container.record.cgroup = Cgroup::planned(plan, Parents::Made);
         container.save_record()?;
         Ok(Cgroup::create(plan, Parents::Made)?)
     }
@@ -210,7 +210,7 @@ impl<'a> Birth<'a> {
             rootfs,
             created: timestamp::nanoseconds(SystemTime::now()),
             owner: nix::unistd::getuid().as_raw(),
-            cgroup: cgroups::Record::planned(&plan.parent.cgroup, parents),
+            cgroup: Cgroup::planned(&plan.parent.cgroup, parents),
             intel_rdt: plan.parent.intel_rdt.as_ref().map(resctrl::Group::planned),
             private_pid_ns: own_pid_ns,
             has_poststart: !spec.hooks.poststart.is_empty(),
@@ -303,7 +303,7 @@ impl Drop for Birth<'_> {
     fn drop(&mut self) {
         // Undone in reverse. What fails here is said, and does not hide why we are here.
         if let Some(mut container) = self.container.take() {
-            container.record.cgroup = self.cgroup.record();
+            container.record.cgroup = self.cgroup.clone();
             container.record.intel_rdt = self.intel_rdt.take();
             if let Err(cause) = delete::destroy(container, self.log) {
                 self.log.warn(&format!("could not undo everything: {cause}; run delete --force"));

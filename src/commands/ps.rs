@@ -10,7 +10,8 @@ use crate::state::Store;
 
 /// Prints the pids, or those lines of ps(1) that belong to the container.
 pub fn ps(store: &Store, id: &str, format: ListFormat, options: &[String]) -> Result<(), Cause> {
-    let cgroup = store.load(id)?.cgroup();
+    let container = store.load(id)?;
+    let cgroup = container.cgroup();
     if cgroup.is_absent() {
         return Err(NO_CGROUP);
     }

@@ -92,8 +92,8 @@ impl Root {
         let place = match self.place(&attach.target)? {
             Some(place) => place,
             None => {
-                let missing =
-                    if attach.is_dir || is_dir(tree.as_fd())? { Missing::Dir } else { Missing::File };
+                let is_dir = attach.is_dir || is_dir(tree.as_fd())?;
+                let missing = if is_dir { Missing::Dir } else { Missing::File };
                 self.make_place(&attach.target, missing)?
             }
         };

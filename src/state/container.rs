@@ -137,8 +137,8 @@ impl Container {
 
     /// Its cgroup.
     #[must_use]
-    pub fn cgroup(&self) -> Cgroup {
-        Cgroup::open(&self.record.cgroup)
+    pub fn cgroup(&self) -> &Cgroup {
+        &self.record.cgroup
     }
 
     /// Where the container is in its life.

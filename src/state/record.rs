@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::cgroups::Cgroup;
+use crate::resctrl;
 use crate::spec::OCI_VERSION;
-use crate::{cgroups, resctrl};
 use serde::{Deserialize, Serialize};
 
 /// state.json: who the container is. It has no status, which is found by looking.
@@ -30,7 +31,7 @@ pub struct Record {
     /// User id that called `create`.
     pub owner: u32,
     /// The container's cgroup, empty until the journal is written.
-    pub cgroup: cgroups::Record,
+    pub cgroup: Cgroup,
     /// Its class of service, if config.json asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intel_rdt: Option<resctrl::Group>,

@@ -202,8 +202,7 @@ fn a_signal_reaches_nested_cgroups_and_removal_takes_them_along() {
     let mut before = pids;
     before.sort_unstable();
     assert_eq!(listed, before);
-    let reopened =
-        Cgroup::open(&serde_json::from_str(&serde_json::to_string(&made.cgroup.record()).unwrap()).unwrap());
+    let reopened = serde_json::from_str::<Cgroup>(&serde_json::to_string(&made.cgroup).unwrap()).unwrap();
     assert_eq!(reopened, made.cgroup);
     reopened.signal_all(libc::SIGKILL).unwrap();
     guest.wait();
