@@ -76,6 +76,10 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
 /// `--cgroup [controller,...:]path`: below the container's own cgroup.
 fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
     let mut cgroup = container.cgroup().clone();
+    if paths.is_empty() {
+        // There, as its processes are.
+        return Ok(cgroup);
+    }
     for argument in paths {
         let (controllers, path) = argument.split_once(':').unwrap_or(("", argument));
         if path.split('/').any(|part| part == "..") {
@@ -88,7 +92,7 @@ fn cgroup(container: &Container, paths: &[String]) -> Result<Cgroup, Cause> {
                 .ok_or_else(|| Cause::UnknownController(controller.unwrap_or_default().to_owned()))?;
         }
     }
-    match cgroup.missing().filter(|_| !paths.is_empty()) {
+    match cgroup.missing() {
         Some(dir) => Err(Cause::NoSubCgroup(dir.join("cgroup.procs"))),
         None => Ok(cgroup),
     }

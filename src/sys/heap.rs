@@ -10,9 +10,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// What `list` needs for a thousand containers, and twenty times what a `create` does; pages that are never touched cost
-/// nothing.
-const SIZE: usize = 1 << 22;
+/// More than a `create` under a large seccomp profile needs; pages that are never touched cost nothing.
+const SIZE: usize = 1 << 20;
 const ALIGN: usize = 4096;
 
 /// The allocator, to be a `static`.
@@ -29,7 +28,7 @@ unsafe impl Sync for Heap {}
 impl Heap {
     /// An empty heap.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "megabytes that belong in a static")]
+    #[expect(clippy::new_without_default, reason = "a megabyte that belongs in a static")]
     pub const fn new() -> Self {
         Self { memory: UnsafeCell::new([0; SIZE]), next: AtomicUsize::new(0) }
     }
