@@ -28,9 +28,8 @@ pub fn events(store: &Store, id: &str, interval: Duration, once: bool) -> Result
 }
 
 fn follow(id: &str, init: &Init, cgroup: &Cgroup, interval: Duration) -> Result<(), Cause> {
-    let killed_before = cgroup.oom_killed()?;
+    let mut told = cgroup.oom_killed()?;
     let mut oom = cgroup.watch_oom()?;
-    let mut told = false;
     let mut next_stats = Instant::now() + interval;
     loop {
         let happened = wait(init, oom.as_ref(), next_stats)?;
@@ -38,21 +37,27 @@ fn follow(id: &str, init: &Init, cgroup: &Cgroup, interval: Duration) -> Result<
             match oom.as_mut().map(OomWatch::read).transpose()? {
                 Some(Oom::Out) => {
                     emit(&Event::Oom { id })?;
-                    told = true;
+                    // cgroup v1 gives notice before it kills and counts.
+                    told = cgroup.oom_killed()?.max(told + 1);
                 }
                 Some(Oom::Gone) => oom = None,
                 Some(Oom::Nothing) | None => {}
             }
         }
-        if happened.end {
-            // The kernel holds notices back for some milliseconds, which is longer than a process takes to die.
-            return if !told && cgroup.oom_killed()? > killed_before {
-                emit(&Event::Oom { id })
-            } else {
-                Ok(())
-            };
+        let tick = Instant::now() >= next_stats;
+        if happened.end || tick {
+            // The kernel holds notices back for some milliseconds, which is longer than a process takes to die, and
+            // cgroup v1 may give none.
+            let killed = cgroup.oom_killed()?;
+            if killed > told {
+                emit(&Event::Oom { id })?;
+                told = killed;
+            }
         }
-        if Instant::now() >= next_stats {
+        if happened.end {
+            return Ok(());
+        }
+        if tick {
             emit_stats(id, cgroup)?;
             next_stats += interval;
         }

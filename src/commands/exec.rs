@@ -59,6 +59,7 @@ pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause
         launch::write_pid_file(path, spawned.pid())?;
     }
     spawned.commit(signal::ANY)?;
+    log.debug(|| "setns_init: about to exec".to_owned());
     timing::wait("wait until the program is executed");
     spawned.await_exec(&plan.child)?;
     log.debug(|| "the program was executed".to_owned());

@@ -272,7 +272,7 @@ impl<'a> Birth<'a> {
             write_pid_file(path, spawned.pid())?;
         }
         spawned.commit(ignored_signals)?;
-        self.log.debug(|| "recorded the container: init goes on".to_owned());
+        self.log.debug(|| "init: closing the pipe to signal completion of create".to_owned());
         self.keep()
     }
 
@@ -312,10 +312,11 @@ impl Drop for Birth<'_> {
     }
 }
 
-/// Says what the new process has done by now, and what it is about to do.
+/// Says what the new process has done by now, and what it is about to do. Some words are those that runc's users look for.
 pub(super) fn debug_steps(log: &Log, child: &ChildPlan, spawned: &Spawned) {
+    log.debug(|| format!("nsexec container setup: process {}", spawned.pid()));
     for step in &child.steps {
-        log.debug(|| format!("process {}: {}", spawned.pid(), step.op));
+        log.debug(|| format!("child process in init(): {}", step.op));
     }
 }
 

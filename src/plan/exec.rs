@@ -45,6 +45,9 @@ pub fn compile(
     let affinity = process.exec_cpu_affinity.clone().unwrap_or_default();
     cpus("process.execCPUAffinity.initial", &affinity.initial, &mut out)?;
     out.step("", Op::JoinCgroups);
+    if affinity.initial.is_empty() && affinity.after.is_empty() {
+        out.step("", Op::AllCpus);
+    }
     cpus("process.execCPUAffinity.final", &affinity.after, &mut out)?;
     let flags = spec.linux.namespaces.iter().fold(0, |flags, ns| flags | ns.kind.clone_flag());
     // Joining a pid namespace takes effect only for children, and CAP_SYS_ADMIN in one's own user namespace.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Builder, Error, Op, Text};
-use crate::spec::{Hook, Hooks};
+use crate::spec::{Hook, Hooks, Spec};
 
 /// One hook, ready to be executed.
 #[derive(Debug, Clone, Serialize)]
@@ -29,7 +29,9 @@ pub(super) struct HookPlans {
     pub poststart: Vec<HookPlan>,
 }
 
-pub(super) fn compile(hooks: &Hooks) -> Result<HookPlans, Error> {
+pub(super) fn compile(spec: &Spec) -> Result<HookPlans, Error> {
+    let hooks = &spec.hooks;
+    let env = spec.process.as_ref().map_or(&[][..], |process| &process.env);
     let prestart = list("prestart", &hooks.prestart)?.into_iter().map(|hook| ("prestart", hook));
     let create_runtime =
         list("createRuntime", &hooks.create_runtime)?.into_iter().map(|hook| ("createRuntime", hook));
@@ -37,7 +39,7 @@ pub(super) fn compile(hooks: &Hooks) -> Result<HookPlans, Error> {
     Ok(HookPlans {
         create_runtime: prestart.chain(create_runtime).collect(),
         create_container: list("createContainer", &hooks.create_container)?,
-        start_container: list("startContainer", &hooks.start_container)?,
+        start_container: list_with("startContainer", &hooks.start_container, env)?,
         poststart: poststart(hooks)?,
     })
 }
@@ -67,10 +69,16 @@ impl HookPlans {
 }
 
 fn list(kind: &str, hooks: &[Hook]) -> Result<Vec<HookPlan>, Error> {
-    hooks.iter().enumerate().map(|(index, hook)| one(&format!("hooks.{kind}[{index}]"), hook)).collect()
+    list_with(kind, hooks, &[])
 }
 
-fn one(at: &str, hook: &Hook) -> Result<HookPlan, Error> {
+/// `env` is what a hook gets that names none.
+fn list_with(kind: &str, hooks: &[Hook], env: &[String]) -> Result<Vec<HookPlan>, Error> {
+    let hooks = hooks.iter().enumerate();
+    hooks.map(|(index, hook)| one(&format!("hooks.{kind}[{index}]"), hook, env)).collect()
+}
+
+fn one(at: &str, hook: &Hook, env: &[String]) -> Result<HookPlan, Error> {
     if !hook.path.is_absolute() {
         return Err(Error::new(format!("{at}.path"), "is not an absolute path").hint("begin it with /"));
     }
@@ -94,5 +102,11 @@ fn one(at: &str, hook: &Hook) -> Result<HookPlan, Error> {
     if args.is_empty() {
         args.push(path.clone());
     }
-    Ok(HookPlan { at: at.to_owned(), args, env: texts("env", &hook.env)?, path, timeout })
+    Ok(HookPlan {
+        at: at.to_owned(),
+        args,
+        env: texts("env", hook.env.as_deref().unwrap_or(env))?,
+        path,
+        timeout,
+    })
 }

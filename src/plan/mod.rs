@@ -214,7 +214,7 @@ pub fn compile(spec: &Spec, request: &Request, facts: &HostFacts) -> Result<Plan
     let intel_rdt = intel_rdt::compile(request.id, spec, facts, &mut out)?;
     let net_devices = net_devices::compile(spec)?;
     let seccomp = seccomp_of(spec, &mut out)?;
-    let hooks = hooks::compile(&spec.hooks)?;
+    let hooks = hooks::compile(spec)?;
     let namespaces = namespaces::compile(spec, &cgroup, facts, &mut out)?;
     namespaces::after_cgroups(spec, request, facts, &mut out)?;
     let id_maps = namespaces.id_maps.as_ref();

@@ -89,6 +89,7 @@ pub(super) fn compile(
     }
     // Without privilege, only a process of the caller's own may be moved on v1.
     out.step("", Op::JoinCgroups);
+    out.step("", Op::AllCpus);
     if becomes_root {
         out.step("linux.uidMappings", Op::BecomeRoot { drop_groups: true });
     }

@@ -193,6 +193,8 @@ pub enum Op {
         /// Class and level.
         value: i32,
     },
+    /// Undoes sched_setaffinity(2) of whoever called the runtime: all CPUs of the cgroup.
+    AllCpus,
     /// sched_setaffinity(2).
     Affinity {
         /// CPUs as bits.

@@ -208,6 +208,7 @@ impl Op {
             Self::IoPriority { value } => {
                 write!(f, "set I/O priority class {} level {}", value >> 13, value & 7)
             }
+            Self::AllCpus => f.write_str("use all CPUs of the cgroup"),
             Self::Affinity { mask } => write!(f, "set CPU affinity {mask:x?}"),
             Self::MemoryPolicy { mode, nodes } => write!(f, "set memory policy {mode:#x}, nodes {nodes:x?}"),
             Self::Personality { domain } => write!(f, "set personality {domain:#x}"),

@@ -43,8 +43,15 @@ impl Rights {
         if effective & !permitted != 0 {
             out.warn("process.capabilities.effective: what is not permitted is ignored");
         }
-        if ambient & !(permitted & inheritable) != 0 {
-            out.warn("process.capabilities.ambient: what is not both permitted and inheritable is ignored");
+        let lost = ambient & !(permitted & inheritable);
+        if lost != 0 {
+            let mut names: Vec<String> =
+                caps::all().iter().filter(|cap| cap.bitmask() & lost != 0).map(ToString::to_string).collect();
+            names.sort();
+            let names = names.join(", ");
+            out.warn(format!(
+                "process.capabilities.ambient: can't raise ambient capability {names}: not both permitted and inheritable"
+            ));
         }
         Self {
             grantable,

@@ -93,7 +93,7 @@ pub enum Error {
     #[error("process: is missing")]
     NoProgram,
     /// A hook.
-    #[error("{at}: error running hook {path}: it {outcome}{}", said_suffix(said))]
+    #[error("{at}: error running {}: {path} {outcome}{}", hook_name(at), said_suffix(said))]
     Hook {
         /// JSON path.
         at: String,
@@ -231,9 +231,18 @@ fn explain(errno: Errno) -> String {
     }
 }
 
+/// `hooks.prestart[1]` as engines look for it.
+fn hook_name(at: &str) -> String {
+    let parts = at
+        .strip_prefix("hooks.")
+        .and_then(|rest| rest.strip_suffix(']'))
+        .and_then(|rest| rest.split_once('['));
+    parts.map_or_else(|| "hook".to_owned(), |(kind, index)| format!("{kind} hook #{index}"))
+}
+
 fn program_reason(name: &str, found: bool, errno: Errno) -> String {
     match errno {
-        Errno::ENOENT if found => "its interpreter: no such file or directory".to_owned(),
+        Errno::ENOENT if found => format!("its interpreter: exec {name}: no such file or directory"),
         Errno::ENOENT if name.contains('/') => format!("stat {name}: no such file or directory"),
         Errno::ENOENT => "executable file not found in $PATH".to_owned(),
         Errno::EISDIR => "is a directory: permission denied".to_owned(),

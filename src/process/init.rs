@@ -347,6 +347,8 @@ fn apply_to_self(op: &Op) -> Result<(), Errno> {
         },
         Op::Scheduler(attr) => sched::sched_setattr(attr),
         Op::IoPriority { value } => sched::set_io_priority(*value),
+        // As many as the kernel can be built for; it takes those that are there.
+        Op::AllCpus => sched::set_affinity(&[u64::MAX; 8192 / 64]),
         Op::Affinity { mask } => sched::set_affinity(mask),
         Op::MemoryPolicy { mode, nodes } => sched::set_mempolicy(*mode, nodes),
         Op::Personality { domain } => sched::set_personality(*domain),

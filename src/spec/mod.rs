@@ -131,9 +131,8 @@ pub struct Hook {
     /// argv, including argv[0]; absent means just the path.
     #[serde(default, deserialize_with = "null_is_default")]
     pub args: Vec<String>,
-    /// The whole environment; absent means empty.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub env: Vec<String>,
+    /// The whole environment; absent means that of the program for `startContainer`, and an empty one for all others.
+    pub env: Option<Vec<String>>,
     /// Seconds, above zero, after which the hook is killed.
     pub timeout: Option<i64>,
 }

@@ -180,7 +180,8 @@ pub struct ThrottleDevice {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct HugepageLimit {
-    /// `<number><KB|MB|GB>`.
+    /// `<number><KB|MB|GB>`. Readers in Go take any letter case, and some documents have this one in lower case.
+    #[serde(alias = "pagesize")]
     pub page_size: String,
     /// Bytes.
     pub limit: u64,

@@ -238,7 +238,8 @@ fn h8_timeouts() {
     assert_eq!(left, 0, "a child of the hook goes on");
 }
 
-/// The environment of a hook is exactly as listed; unset means empty, never the caller's.
+/// The environment of a hook is exactly as listed; unset means empty, never the caller's, and for a startContainer hook
+/// that of the program.
 /// config.md, "POSIX-platform Hooks"
 #[test]
 fn h9_arguments_and_environment() {
@@ -250,13 +251,21 @@ fn h9_arguments_and_environment() {
         json!({ "createRuntime": [
             { "path": probe, "args": ["any-name", "record", log], "env": ["A=1", "B=2"] },
             { "path": probe, "args": ["any-name", "record", log] }
+        ], "startContainer": [
+            { "path": "/probe", "args": ["probe", "record", "/log"] },
+            { "path": "/probe", "args": ["probe", "record", "/log"], "env": [] }
         ] }),
     );
+    let container = container.set("/process/env", json!(["PATH=/", "OWN=1"]));
     container.run(&[]).ok();
     let all = records(&container);
     assert_eq!(all[0]["world"]["env"], json!(["A=1", "B=2"]));
     assert_eq!(all[0]["world"]["argv"][0], "any-name");
     assert_eq!(all[1]["world"]["env"], json!([]), "the caller's environment leaked");
+    let inside = fs::read_to_string(container.bundle.rootfs().join("log")).unwrap();
+    let inside: Vec<Value> = inside.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(inside[0]["world"]["env"], json!(["PATH=/", "OWN=1"]));
+    assert_eq!(inside[1]["world"]["env"], json!([]));
 }
 
 /// A path that does not exist is an error.
