@@ -222,7 +222,8 @@ def draw(data):
 <style>{STYLE}</style><main>
 <h1>How quick hull is</h1>
 <p class="soft">{escape(versions)}. Measured on {machine["date"]}: Linux {escape(machine["kernel"])}, {machine["processors"]}
-processors ({escape(machine["processor"])}), {escape(machine["memory"])}, cgroup {escape(machine["cgroups"])}. Everything in one run,
+processors ({escape(machine["processor"])}), {escape(machine["memory"])}, cgroup {escape(machine["cgroups"])}; load average
+{machine["load"]}: above the number of processors, CPU time and the quickest samples say more than medians. Everything in one run,
 in an order that changes with every round. Bars end at medians, whiskers at the extremes.</p>
 {tiles(report)}
 <h2>One start</h2>
