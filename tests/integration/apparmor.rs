@@ -64,7 +64,7 @@ fn reads(container: &Container, flags: &[&str]) -> Value {
 /// no_new_privs.
 #[test]
 fn the_profile_of_the_document() {
-    needs!(root_or_ranges, apparmor_parser);
+    needs!(root, apparmor_parser);
     let profile = Profile::new("document");
     let seen = json!({ CURRENT: profile.enforced(), "/secret": { "errno": "EACCES" } });
     for no_new_privileges in [true, false] {
@@ -77,7 +77,7 @@ fn the_profile_of_the_document() {
 /// `exec --apparmor` names another one.
 #[test]
 fn another_profile_for_exec() {
-    needs!(root_or_ranges, apparmor_parser);
+    needs!(root, apparmor_parser);
     let profile = Profile::new("exec");
     let container = confined("").sleeping();
     let unconfined = reads(&container, &[]);
@@ -90,7 +90,7 @@ fn another_profile_for_exec() {
 /// `unconfined` is no profile.
 #[test]
 fn unconfined() {
-    needs!(root_or_ranges, apparmor);
+    needs!(root, apparmor);
     let world = confined("unconfined").probe(&["read", CURRENT, "/secret"]);
     assert_eq!(world["/secret"], "secret");
 }
@@ -98,7 +98,7 @@ fn unconfined() {
 /// A profile that the kernel does not have: nothing runs, and the error says what to do.
 #[test]
 fn a_profile_that_is_not_loaded() {
-    needs!(root_or_ranges, apparmor);
+    needs!(root, apparmor);
     let container = confined("hull-test-not-loaded");
     container.create(&[]).refuses(&["process.apparmorProfile", "hull-test-not-loaded", "apparmor_parser"]);
     container.assert_clean();

@@ -233,7 +233,7 @@ fn exec_detach_without_pid_file() {
 /// ones there.
 #[test]
 fn exec_where_a_container_manages_cgroups() {
-    needs!(root_or_ranges, domain_controller);
+    needs!(root, domain_controller);
     let container = Container::new().without_namespace("cgroup").sleeping();
     let top = container.cgroup_dir("");
     fs::create_dir_all(top.join("init.scope/inner")).unwrap();
@@ -250,7 +250,7 @@ fn exec_where_a_container_manages_cgroups() {
 /// The payload of exec can be put into a cgroup below.
 #[test]
 fn exec_into_a_sub_cgroup() {
-    needs!(root_or_ranges, controller("pids"));
+    needs!(root, controller("pids"));
     let container = Container::new().without_namespace("cgroup").sleeping();
     fs::create_dir(container.cgroup_dir("pids").join("sub")).unwrap();
     let world = container.exec_world(&["--cgroup", "pids:sub"]);

@@ -8,7 +8,7 @@ use crate::needs;
 /// Every capability and device, a higher hard limit, a lower OOM score, and no masks.
 #[test]
 fn everything_that_the_host_has() {
-    needs!(root_or_ranges, sys_resource);
+    needs!(root, sys_resource);
     let host: Value =
         serde_json::from_slice(&std::process::Command::new(probe()).output().unwrap().stdout).unwrap();
     let all: Vec<&str> = host["capabilities"]["bounding"]

@@ -92,7 +92,7 @@ fn device_rules_that_systemd_cannot_have() {
 /// Limits are properties, and files; after an update too, and after systemd has read its files again.
 #[test]
 fn limits_are_properties() {
-    needs!(root_or_ranges, systemd, controller("memory"), controller("cpu"), controller("pids"));
+    needs!(root, systemd, controller("memory"), controller("cpu"), controller("pids"));
     let container = waiting()
         .edit(|config| {
             config["linux"]["resources"] = json!({
@@ -131,7 +131,7 @@ fn limits_are_properties() {
 /// What no property says is written all the same, and what limits nothing replaces systemd's own default.
 #[test]
 fn limits_that_are_no_properties() {
-    needs!(root_or_ranges, systemd, cgroup2("memory"), cgroup2("pids"));
+    needs!(root, systemd, cgroup2("memory"), cgroup2("pids"));
     let container = waiting()
         .edit(|config| {
             config["linux"]["resources"] = json!({
@@ -149,7 +149,7 @@ fn limits_that_are_no_properties() {
 /// The first process is allowed although another one kept its place.
 #[test]
 fn a_limit_of_one_process() {
-    needs!(root_or_ranges, systemd, controller("pids"));
+    needs!(root, systemd, controller("pids"));
     let container = waiting().set("/linux/resources/pids", json!({ "limit": 1 })).running();
     assert_eq!(container.limit("pids.limit"), "1");
     assert_eq!(container.property("TasksMax"), "1");
@@ -350,7 +350,7 @@ fn a_users_scope() {
 /// Limits of a user's container, where the user has controllers.
 #[test]
 fn a_users_limits() {
-    needs!(root_or_ranges, user_manager, user_ns, cgroup2("memory"), cgroup2("pids"));
+    needs!(root, user_manager, user_ns, cgroup2("memory"), cgroup2("pids"));
     let container = users_own()
         .set("/linux/resources", json!({ "memory": { "limit": 67_108_864 }, "pids": { "limit": 1 } }))
         .running();
