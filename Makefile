@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-vm check audit docs size conformance sweep engines bench install deb clean
+.PHONY: help setup build run test test-vm check audit docs size conformance sweep fuzz engines bench install deb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -46,6 +46,9 @@ engines: deb ## containerd, Docker, Podman, Buildah and CRI on hull, in machines
 
 sweep: build ## every system call of every verb made to fail, and its process killed there
 	HULL=$(abspath $(TARGET))/hull HULL_PROBE=$(abspath $(TARGET))/probe cargo test --locked --test faults -- --all
+
+fuzz: setup ## everything that others write and hull reads, one minute a target
+	@scripts/fuzz 60
 
 bench: build ## beside crun, runc and the bare system calls; BENCH=--quick takes a minute
 	@benches/compare $(BENCH)

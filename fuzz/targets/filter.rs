@@ -65,8 +65,7 @@ fn profile(source: &mut Source, names: &[&'static str]) -> Seccomp {
     let mut syscalls = Vec::new();
     while !source.0.is_empty() && syscalls.len() < 64 {
         let count = 1 + source.byte() % 4;
-        let names =
-            (0..count).map(|_| names[usize::from(source.byte()) * 3 % names.len()].to_owned()).collect();
+        let names = (0..count).map(|_| names[usize::from(source.byte()) * 3 % names.len()]).collect();
         let args: Vec<Arg> = (0..source.byte() % 4)
             .map(|_| Arg {
                 index: u32::from(source.byte() % 6),
@@ -100,7 +99,7 @@ fn calls(profile: &Seccomp, audit: u32, arch: hull::spec::Arch) -> Vec<Call> {
             values.extend([value, value.wrapping_sub(1), value.wrapping_add(1), value ^ (1 << 40)]);
         }
     }
-    let numbers = profile.syscalls.iter().flat_map(|rule| &rule.names);
+    let numbers = profile.syscalls.iter().flat_map(|rule| rule.names.iter());
     let numbers = numbers.filter_map(|name| Syscall::named(name)?.number(arch));
     let mut numbers: Vec<u32> = numbers.flat_map(|number| [number, number + 1]).collect();
     numbers.sort_unstable();

@@ -10,7 +10,7 @@ use super::print;
 use crate::cgroups::{Cgroup, Oom, OomWatch, stats::Stats};
 use crate::error::Cause;
 use crate::state::{Init, Store};
-use crate::sys::{Context, Errno};
+use crate::sys::{Context, Errno, closing};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -76,6 +76,7 @@ fn wait(init: &Init, oom: Option<&OomWatch>, until: Instant) -> Result<Happened,
     let left = until.saturating_duration_since(Instant::now());
     // Rounded up, or the last millisecond would be spent turning round.
     let left = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+    closing::now();
     match poll(&mut fds, left) {
         Err(Errno::EINTR) => return Ok(Happened { end: false, oom: false }),
         result => result.during("poll", "pidfd, memory events")?,

@@ -9,7 +9,7 @@
 //! Without `--all`, every tenth point is tried, beginning at one that differs from build to build. With `--errno`, those
 //! errors are given to every call, in place of the ones that the kernel gives for it; with `--kill`, none, and processes are
 //! killed only. `HULL_DRIVER=systemd` has the containers in scopes, on a host with systemd. `RUNTIME=/path` sweeps another
-//! runtime. Faults that change nothing are counted as `ignored`; tests/faults/ignored.txt says why each may be.
+//! runtime. What init calls is compared with tests/faults/init.txt; `--calls` only prints it. Faults that change nothing are counted as `ignored`; tests/faults/ignored.txt says why each may be.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -21,6 +21,8 @@ pub struct Selection {
     /// Only this call, `PROCESS:NUMBER`.
     at: Option<String>,
     verbose: bool,
+    /// Only print what init and the others beside the command call.
+    calls: bool,
     verbs: Vec<String>,
 }
 
@@ -35,6 +37,7 @@ impl Selection {
             kill: false,
             at: None,
             verbose: false,
+            calls: false,
             verbs: Vec::new(),
         };
         let mut words = words.iter();
@@ -49,6 +52,7 @@ impl Selection {
                 "--at" => (selection.every, selection.at) = (1, words.next().cloned()),
                 "--kill" => selection.kill = true,
                 "--verbose" => selection.verbose = true,
+                "--calls" => selection.calls = true,
                 // Flags of the usual test programs mean nothing here.
                 flag if flag.starts_with('-') => {}
                 verb => selection.verbs.push(verb.to_owned()),
@@ -128,10 +132,11 @@ pub fn sweep(selection: &Selection) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut excuses = Excuses::read();
+    let mut conduct = Conduct::read();
     let mut sum = Row::default();
     println!("{}", Row::HEAD);
     for scenario in SCENARIOS.iter().filter(|scenario| selection.wants(scenario)) {
-        let row = play_all(scenario, selection, &mut excuses);
+        let row = play_all(scenario, selection, &mut excuses, &mut conduct);
         println!("{:16} {row}", scenario.name);
         sum.add(&row);
     }
@@ -143,7 +148,8 @@ pub fn sweep(selection: &Selection) -> ExitCode {
             count
         })
         .sum();
-    let failed = sum.wrong + unexplained;
+    let unlisted = conduct.print(selection.calls);
+    let failed = sum.wrong + unexplained + unlisted;
     // What cargo's own tests say, for those who count: a point is a test.
     println!(
         "test result: {}. {} passed; {failed} failed; 0 ignored",
@@ -157,7 +163,7 @@ fn supported() -> harness::Need {
     if cfg!(target_arch = "x86_64") { Ok(()) } else { Err("knows the registers of x86_64 only".to_owned()) }
 }
 
-fn play_all(scenario: &Scenario, selection: &Selection, excuses: &mut Excuses) -> Row {
+fn play_all(scenario: &Scenario, selection: &Selection, excuses: &mut Excuses, conduct: &mut Conduct) -> Row {
     let mut stage = Stage::new();
     // The first run makes what later ones find in the root filesystem.
     stage.play(scenario, None);
@@ -166,6 +172,14 @@ fn play_all(scenario: &Scenario, selection: &Selection, excuses: &mut Excuses) -
     if let Some(wrong) = plain.wrong {
         println!("{}: {wrong}", scenario.name);
         row.wrong = 1;
+        return row;
+    }
+    // The runtime itself is process 0; of another runtime nobody knows what its others may do.
+    for (process, calls) in plain.outcome.calls.iter().filter(|(process, _)| process != "0") {
+        let said = calls.iter().map(|call| stage.anonymous(&call.to_string()));
+        conduct.watch(scenario.name, process, said);
+    }
+    if selection.calls {
         return row;
     }
     let points = plain.outcome.calls.iter().flat_map(|(process, calls)| {
@@ -266,6 +280,41 @@ impl Excuses {
 
     fn unexplained(&self) -> impl Iterator<Item = (&String, &usize)> {
         self.unknown.iter()
+    }
+}
+
+/// What the processes beside the command may call until they execute something else: tests/faults/init.txt.
+struct Conduct {
+    allowed: Vec<Vec<&'static str>>,
+    seen: BTreeMap<String, String>,
+}
+
+impl Conduct {
+    /// Lines `call about: reason`, as [`Excuses::read`] has them.
+    fn read() -> Self {
+        let lines = include_str!("init.txt").lines().filter(|line| !line.starts_with('#'));
+        let allowed =
+            lines.filter_map(|line| line.split_once(": ")).map(|(call, _)| call.split('*').collect());
+        Self { allowed: allowed.collect(), seen: BTreeMap::new() }
+    }
+
+    fn watch(&mut self, verb: &str, process: &str, calls: impl Iterator<Item = String>) {
+        for call in calls {
+            self.seen.entry(call).or_insert_with(|| format!("{verb}, process {process}"));
+        }
+    }
+
+    /// Names what is not listed, or all that was seen; returns how many are not listed.
+    fn print(&self, all: bool) -> usize {
+        let strict = std::env::var_os("RUNTIME").is_none();
+        let listed = |call: &str| !strict || self.allowed.iter().any(|parts| fits(parts, call));
+        for (call, place) in self.seen.iter().filter(|(call, _)| all || !listed(call)) {
+            println!(
+                "{call} ({place}){}",
+                if listed(call) { "" } else { " is not in tests/faults/init.txt" }
+            );
+        }
+        self.seen.keys().filter(|call| !listed(call)).count()
     }
 }
 

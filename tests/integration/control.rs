@@ -172,7 +172,12 @@ fn events_tell_of_a_lack_of_memory() {
     // The first statistics say that it is watching.
     assert!(told.word().contains(r#""type":"stats""#));
     container.exec(&[], &["/probe", "alloc", "134217728"]).exits(137);
-    while !told.word().contains(&format!(r#"{{"type":"oom","id":"{}"}}"#, container.id)) {}
+    // A line may come in two pieces.
+    let (mut text, notice) = (String::new(), format!(r#"{{"type":"oom","id":"{}"}}"#, container.id));
+    while !text.contains(&notice) {
+        assert!(text.len() < 1 << 20, "statistics, and never a notice");
+        text += &told.word();
+    }
     assert_eq!(container.status(), "running");
     container.kill("KILL").ok();
     events.finish().ok();
