@@ -273,12 +273,29 @@ impl Container {
             let _ = unlinkat(self.dir(), name, UnlinkatFlags::NoRemoveDir);
         }
         // Most often that was all.
-        let removed = unlinkat(nix::fcntl::AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);
-        removed.or_else(|_| std::fs::remove_dir_all(&self.path)).map_err(|source| Error::Folder {
-            call: "remove",
-            path: self.path.clone(),
-            source,
-        })
+        let remove = || unlinkat(nix::fcntl::AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);
+        if remove().is_ok() {
+            return Ok(());
+        }
+        let failed = |source| Error::Folder { call: "remove", path: self.path.clone(), source };
+        self.remove_content().map_err(failed)?;
+        match remove() {
+            // The path may be somebody else's by now.
+            Err(_) if fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0) => Ok(()),
+            done => done.map_err(|errno| failed(errno.into())),
+        }
+    }
+
+    /// Everything in the folder, found by its descriptor: the path may lead to another one of the same id.
+    fn remove_content(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(format!("/proc/self/fd/{}", self.dir.as_raw_fd()))? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => std::fs::remove_dir_all(entry.path())?,
+                false => std::fs::remove_file(entry.path())?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -124,9 +124,11 @@ impl Store {
         match made {
             Ok(()) => {
                 let opened = self.open(id).and_then(|dir| Container::lock(id, path.clone(), dir));
-                opened.inspect_err(|_| {
-                    // Ours, and empty. Whoever came between has not got further than we have.
-                    let _ = std::fs::remove_dir(&path);
+                opened.inspect_err(|err| {
+                    // Ours, and empty; unless somebody has removed it, and the path is the next one's.
+                    if !matches!(err, Error::Absent) {
+                        let _ = std::fs::remove_dir(&path);
+                    }
                 })
             }
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(id.to_owned())),
