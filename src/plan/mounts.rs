@@ -128,12 +128,15 @@ fn bind(
             Error::new(format!("{at}.source"), "is missing").hint("a bind mount needs a path on the host")
         );
     };
-    if let Some(data) = options.data.first() {
-        let word = match data {
-            Param::Flag(key) | Param::Pair(key, _) => key.to_string(),
-        };
-        return Err(Error::new(format!("{at}.options"), format!("{word:?} means nothing to a bind mount"))
-            .hint("remove it, or give the mount a filesystem type"));
+    for data in &options.data {
+        let (Param::Flag(word) | Param::Pair(word, _)) = data;
+        let what = format!("{:?} means nothing to a bind mount", word.to_string());
+        // Documents copy these from a tmpfs to its neighbours, and peers never minded.
+        if !matches!(word.to_bytes(), b"mode" | b"size") {
+            return Err(Error::new(format!("{at}.options"), what)
+                .hint("remove it, or give the mount a filesystem type"));
+        }
+        out.warn(format!("{at}.options: {what}, and is ignored"));
     }
     if options.copy_up {
         return Err(Error::new(format!("{at}.options"), "tmpcopyup is for tmpfs, not for bind mounts")

@@ -108,7 +108,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "v2",
         "mounts[0].options",
-        r#"{"mounts": [{"destination": "/x", "source": "/x", "options": ["bind", "size=1"]}]}"#,
+        r#"{"mounts": [{"destination": "/x", "source": "/x", "options": ["bind", "sise"]}]}"#,
     ),
     (
         "v2",

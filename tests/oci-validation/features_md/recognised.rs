@@ -197,7 +197,7 @@ fn f3_mount_options_are_all() {
     let options = words(&features()["mountOptions"]);
     // Words of mount(8), of other runtimes and of filesystems.
     let others = "rmand rnomand rsync rdefaults rsilent auto noauto user nouser users owner group nofail _netdev \
-        copy-symlink dir file remount,ro X-mount.mkdir rnostrict rrelatim nolock size=64k mode=755 uid=0 \
+        copy-symlink dir file remount,ro X-mount.mkdir rnostrict rrelatim nolock uid=0 \
         context=x rw=recursive RO BIND";
     for word in others.split_whitespace().filter(|word| !options.iter().any(|option| option == word)) {
         let container = Container::new().mount("/host", "bind", "shared", &["rbind", word]);
