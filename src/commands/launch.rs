@@ -166,9 +166,15 @@ impl<'a> Birth<'a> {
         let record = birth.journal();
         let container = birth.container()?;
         container.record = record;
-        container.begin(&compiled.text)?;
+        let begun = container.begin(&compiled.text);
+        if matches!(begun, Err(state::Error::Exists(_))) {
+            // The folder that we made was removed before we had locked it, and this is the one that came next: with a
+            // container that is not ours to undo.
+            birth.container = None;
+        }
+        begun?;
         if compiled.notify {
-            container.make_notify_dir()?;
+            birth.container()?.make_notify_dir()?;
         }
         timing::phase("make and limit the cgroup");
         let plan = &compiled.plan.parent.cgroup;

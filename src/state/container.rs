@@ -85,7 +85,10 @@ impl Container {
     /// Writes the first record and a copy of config.json, where nothing is yet: what the bundle says later has no effect.
     pub fn begin(&self, config: &[u8]) -> Result<(), Error> {
         for (name, text) in [(c"state.json", &*self.record_text()?), (c"config.json", config)] {
-            write_new(self.dir(), name, text).during("write", self.file(name).display())?;
+            match write_new(self.dir(), name, text) {
+                Err(Errno::EEXIST) => return Err(Error::Exists(self.id.clone())),
+                written => written.during("write", self.file(name).display())?,
+            }
         }
         Ok(())
     }
