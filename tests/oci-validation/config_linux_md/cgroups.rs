@@ -31,6 +31,31 @@ fn m17_cgroup_mount() {
     }
 }
 
+/// In a cgroup namespace that is joined, the mount shows what the namespace has as its root, in named hierarchies too.
+/// config-linux.md, "Control groups"
+#[test]
+fn m17_cgroup_mount_in_a_joined_namespace() {
+    needs!(root, cgroup_v1("pids"));
+    let first = Container::new().set("/linux/resources/pids", json!({ "limit": 44 })).sleeping();
+    let path = format!("/proc/{}/ns/cgroup", first.pid());
+    let named = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let named = named.lines().find_map(|line| line.split(':').nth(1)?.strip_prefix("name="));
+    let mut files = vec!["/sys/fs/cgroup/pids/pids.max".to_owned()];
+    files.extend(named.map(|name| format!("/sys/fs/cgroup/{name}/cgroup.procs")));
+    let words = ["/probe", "read"].into_iter().chain(files.iter().map(String::as_str));
+    let second = Container::new()
+        .without_namespace("cgroup")
+        .edit(|config| {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.push(json!({ "type": "cgroup", "path": path }));
+        })
+        .mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "ro"])
+        .args(&words.collect::<Vec<_>>())
+        .world();
+    assert_eq!(second[&files[0]], "44\n");
+    assert!(files.iter().all(|file| second[file].is_string()), "{second}");
+}
+
 /// Without a cgroup namespace the mount still shows the container's own cgroup only.
 /// config-linux.md, "Control groups"
 #[test]
