@@ -35,8 +35,12 @@ impl Task {
         Self { name, _engine: engine }
     }
 
+    /// A shell that ends at SIGTERM, and has said so to the kernel: before, the signal would be lost on a first process.
     fn waiting(options: &str) -> Self {
-        Self::run(options, "pause:1 sh -c 'trap exit TERM; sleep infinity & wait'")
+        let task = Self::run(options, "pause:1 sh -c 'trap exit TERM; sleep infinity & wait'");
+        let processes = format!("ctr tasks ps {task} | tail -n +2 | wc -l");
+        eventually("the shell and its child are listed", || run(&processes).stdout.trim() == "2");
+        task
     }
 
     fn status(&self) -> String {
@@ -160,8 +164,6 @@ fn metrics_and_processes() {
     let task = Task::waiting("--memory-limit 33554432");
     let metrics = sh!("ctr tasks metrics {task}").ok().stdout;
     assert!(metrics.contains("33554432"), "{metrics}");
-    let processes = format!("ctr tasks ps {task} | tail -n +2 | wc -l");
-    eventually("the shell and its child are listed", || run(&processes).stdout.trim() == "2");
 }
 
 #[test]
