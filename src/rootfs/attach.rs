@@ -33,10 +33,7 @@ impl Root {
         user_ns: Option<BorrowedFd>,
         complain: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Errno> {
-        let place = match self.place(&new.target)? {
-            Some(place) => place,
-            None => self.make_place(&new.target, Missing::Dir)?,
-        };
+        let place = self.place(&new.target, || Ok(Missing::Dir))?;
         let mode = match &place {
             Place::Found(covered) if new.inherit_mode => Some(fstat(covered)?.st_mode),
             _ => None,
@@ -73,10 +70,7 @@ impl Root {
 
     /// Puts an empty filesystem in the place of another.
     pub fn stand_in(&mut self, target: &Target) -> Result<(), Errno> {
-        let place = match self.place(target)? {
-            Some(place) => place,
-            None => self.make_place(target, Missing::Dir)?,
-        };
+        let place = self.place(target, || Ok(Missing::Dir))?;
         let fs = mount::fsopen(c"tmpfs")?;
         mount::fs_create(fs.as_fd())?;
         put(mount::fsmount(fs.as_fd(), 0)?.as_fd(), place)?;
@@ -89,14 +83,10 @@ impl Root {
         if attach.must_be_proc && fstatfs(&tree)?.filesystem_type() != PROC_SUPER_MAGIC {
             return Err(Errno::EPERM);
         }
-        let place = match self.place(&attach.target)? {
-            Some(place) => place,
-            None => {
-                let is_dir = attach.is_dir || is_dir(tree.as_fd())?;
-                let missing = if is_dir { Missing::Dir } else { Missing::File };
-                self.make_place(&attach.target, missing)?
-            }
-        };
+        let place = self.place(&attach.target, || {
+            let is_dir = attach.is_dir || is_dir(tree.as_fd())?;
+            Ok(if is_dir { Missing::Dir } else { Missing::File })
+        })?;
         put(tree.as_fd(), place)?;
         change_propagation(tree.as_fd(), &attach.propagation)?;
         self.fresh.forget(&attach.target);
@@ -123,28 +113,24 @@ impl Root {
         change_propagation(target, &remount.propagation)
     }
 
-    /// What is at the target; `None` if nothing is.
-    fn place<'t>(&self, target: &'t Target) -> Result<Option<Place<'_, 't>>, Errno> {
-        // Nothing, most often: then there is no need to look.
-        if self.fresh.parent(target).is_some() {
-            return Ok(None);
+    /// What is at the target, or is made there.
+    fn place<'t>(
+        &self,
+        target: &'t Target,
+        missing: impl FnOnce() -> Result<Missing, Errno>,
+    ) -> Result<Place<'_, 't>, Errno> {
+        // Nothing is there, most often: then there is no need to look first.
+        if let Some((dir, name)) = self.fresh.parent(target) {
+            return match place::make_one(dir, name, missing()?) {
+                Ok(()) => Ok(Place::Named(dir, name)),
+                Err(Errno::EEXIST) => place::open_to_cover(self.dir()?, target).map(Place::Found),
+                Err(errno) => Err(errno),
+            };
         }
         match place::open_to_cover(self.dir()?, target) {
-            Err(Errno::ENOENT) => Ok(None),
-            found => Ok(Some(Place::Found(found?))),
+            Err(Errno::ENOENT) => place::make_missing(self.dir()?, target, missing()?).map(Place::Made),
+            found => found.map(Place::Found),
         }
-    }
-
-    /// Makes what [`Root::place`] did not find.
-    fn make_place<'t>(&self, target: &'t Target, missing: Missing) -> Result<Place<'_, 't>, Errno> {
-        if let Some((dir, name)) = self.fresh.parent(target) {
-            match place::make_one(dir, name, missing) {
-                Ok(()) => return Ok(Place::Named(dir, name)),
-                Err(Errno::EEXIST) => return place::open_to_cover(self.dir()?, target).map(Place::Found),
-                Err(errno) => return Err(errno),
-            }
-        }
-        place::make_missing(self.dir()?, target, missing).map(Place::Made)
     }
 }
 

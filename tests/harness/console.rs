@@ -1,6 +1,6 @@
 //! The receiving end of `--console-socket`: gets the pseudoterminal's master by SCM_RIGHTS.
 
-use std::io::{IoSliceMut, Read};
+use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -43,6 +43,16 @@ impl Console {
             _ => None,
         });
         fd.expect("a message without a descriptor")
+    }
+
+    /// Types a line and the end of input to a program that repeats what it reads, and wants to see it twice: from the
+    /// terminal and from the program.
+    #[track_caller]
+    pub fn assert_echoes(master: OwnedFd) {
+        let mut keyboard = std::fs::File::from(master.try_clone().unwrap());
+        keyboard.write_all(b"hello\n\x04").unwrap();
+        let text = Self::read_to_end(master);
+        assert!(text.matches("hello").count() >= 2, "no echo and output in {text:?}");
     }
 
     /// The one document that is written to the terminal.

@@ -91,6 +91,14 @@ impl Container {
         })
     }
 
+    /// Removes the mounts at /dev and below.
+    pub fn without_dev(self) -> Self {
+        self.edit(|config| {
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+        })
+    }
+
     /// A new user namespace whose root is host id 100000; a user's containers are in one anyway.
     pub fn user_namespace(self) -> Self {
         if !caller::is_root() {

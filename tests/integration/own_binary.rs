@@ -154,13 +154,9 @@ fn the_environment_is_not_marked() {
 #[test]
 fn closed_standard_descriptors() {
     needs!(root_or_ranges);
-    let container = Container::new();
-    container.bundle.write();
-    let plain = container.runtime.command(["run", "--bundle"]);
-    let mut command = Command::new("sh");
-    command.args(["-c", "exec \"$0\" \"$@\" <&- 2>&-"]).arg(plain.command.get_program());
-    command.args(plain.command.get_args()).arg(container.bundle.path()).arg(&container.id);
-    let world = Invocation { command }.run().ok().json();
+    let mut container = Container::new();
+    container.runtime.launch_by(["sh", "-c", "exec \"$@\" <&- 2>&-", "sh"]);
+    let world = container.world();
     let fds: Vec<&String> = world["fds"].as_object().unwrap().keys().collect();
     assert_eq!(fds, ["0", "1", "2"]);
     assert_eq!((&world["fds"]["0"], &world["fds"]["2"]), (&json!("/dev/null"), &json!("/dev/null")));

@@ -228,16 +228,9 @@ fn debug_lines() {
 #[test]
 fn the_affinity_of_the_caller() {
     needs!(root);
-    let bound = |container: &Container, words: &[&str]| {
-        let plain = container.runtime.command(words);
-        let mut command = std::process::Command::new("taskset");
-        command.args(["-c", "0"]).arg(plain.command.get_program()).args(plain.command.get_args());
-        Invocation { command }.run().ok().json()["cpus"].clone()
-    };
-    let container = Container::new();
+    let mut container = Container::new();
     let usual = container.world()["cpus"].clone();
-    let bundle = container.bundle.path().to_str().unwrap();
-    assert_eq!(bound(&container, &["run", "--bundle", bundle, &container.id]), usual);
-    let container = container.sleeping();
-    assert_eq!(bound(&container, &["exec", &container.id, "/probe"]), usual);
+    container.runtime.launch_by(["taskset", "-c", "0"]);
+    assert_eq!(container.world()["cpus"], usual);
+    assert_eq!(container.sleeping().exec_world(&[])["cpus"], usual);
 }

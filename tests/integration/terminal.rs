@@ -1,7 +1,5 @@
 //! Pseudoterminals: handed over by the console socket, with size and controlling terminal.
 
-use std::fs::File;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
@@ -20,11 +18,7 @@ fn typing() {
     let container = Container::new().set("/process/terminal", json!(true)).args(&["/probe", "cat"]);
     let console = Console::new(container.bundle.path());
     container.run(&["--detach", "--console-socket", console.path()]).ok();
-    let master = console.master();
-    let mut keyboard = File::from(master.try_clone().unwrap());
-    keyboard.write_all(b"hello\n\x04").unwrap();
-    let text = Console::read_to_end(master);
-    assert!(text.matches("hello").count() >= 2, "no echo and output in {text:?}");
+    Console::assert_echoes(console.master());
     container.await_stop();
 }
 

@@ -85,12 +85,7 @@ fn cve_2023_28642_proc_is_a_link_to_a_volume() {
 #[test]
 fn cve_2026_41579_dev_is_a_link() {
     needs!(root);
-    let container = Container::new().edit(|config| {
-        config["mounts"]
-            .as_array_mut()
-            .unwrap()
-            .retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
-    });
+    let container = Container::new().without_dev();
     let outside = Outside::of(&container);
     let dev = container.bundle.rootfs().join("dev");
     fs::remove_dir(&dev).unwrap();

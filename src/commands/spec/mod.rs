@@ -40,10 +40,14 @@ fn default(layout: &CgroupLayout) -> Result<String, serde_json::Error> {
         return Ok(DEFAULT.to_owned());
     }
     let mut config: Value = serde_json::from_str(DEFAULT)?;
-    if let Some(namespaces) = config["linux"]["namespaces"].as_array_mut() {
-        namespaces.retain(|namespace| namespace["type"] != "cgroup");
-    }
+    leave_out(&mut config, "cgroup");
     Ok(format!("{config:#}\n"))
+}
+
+fn leave_out(config: &mut Value, namespace: &str) {
+    if let Some(namespaces) = config["linux"]["namespaces"].as_array_mut() {
+        namespaces.retain(|listed| listed["type"] != namespace);
+    }
 }
 
 /// The same for a caller without privileges, who becomes root in a user namespace.
@@ -60,12 +64,12 @@ fn unprivileged((uid, gid): (u32, u32)) -> Result<Value, serde_json::Error> {
             options.retain(|option| option != "gid=5");
         }
     }
+    leave_out(&mut config, "network");
     let linux = &mut config["linux"];
     if let Some(linux) = linux.as_object_mut() {
         linux.remove("resources");
     }
     if let Some(namespaces) = linux["namespaces"].as_array_mut() {
-        namespaces.retain(|namespace| namespace["type"] != "network");
         namespaces.push(json!({"type": "user"}));
     }
     linux["uidMappings"] = json!([{"containerID": 0, "hostID": uid, "size": 1}]);

@@ -4,7 +4,6 @@ mod memory;
 mod network;
 
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -350,11 +349,7 @@ fn a_terminal() {
     checkpoint(&container, &[]).ok();
     drop(first);
     restore(&container, &["--detach", "--console-socket", console.path()]).run().ok();
-    let master = console.master();
-    let mut keyboard = File::from(master.try_clone().unwrap());
-    keyboard.write_all(b"hello\n\x04").unwrap();
-    let text = Console::read_to_end(master);
-    assert!(text.matches("hello").count() >= 2, "no echo and output in {text:?}");
+    Console::assert_echoes(console.master());
     container.await_stop();
 }
 

@@ -158,12 +158,7 @@ fn d5_same_numbers_twice() {
 #[test]
 fn d6_bound_dev() {
     needs!(root);
-    let container = Container::new().edit(|config| {
-        config["mounts"]
-            .as_array_mut()
-            .unwrap()
-            .retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
-    });
+    let container = Container::new().without_dev();
     let container = container.mount("/dev", "bind", "hostdev", &["rbind"]);
     let source = container.bundle.join("hostdev");
     fs::create_dir(&source).unwrap();

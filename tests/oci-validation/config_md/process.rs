@@ -1,7 +1,6 @@
 //! config.md, "Process": program, directory, environment, terminal, and what must not leak into it.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -95,13 +94,12 @@ fn p4_streams_belong_to_the_user() {
 #[test]
 fn p20_signals_are_clean() {
     needs!(root_or_ranges);
-    let container = Container::new();
-    let run = container.runtime.command([&["run"], &container.bundled(&[])[..], &[&container.id]].concat());
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' HUP INT QUIT USR1 TERM; exec \"$@\"", "sh"]);
-    let output = shell.arg(run.command.get_program()).args(run.command.get_args()).output().unwrap();
-    let world: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(world["signals"], json!({ "blocked": [], "ignored": [], "caught": [], "pending": [] }));
+    let mut container = Container::new();
+    container.runtime.launch_by(["sh", "-c", "trap '' HUP INT QUIT USR1 TERM; exec \"$@\"", "sh"]);
+    assert_eq!(
+        container.world()["signals"],
+        json!({ "blocked": [], "ignored": [], "caught": [], "pending": [] })
+    );
 }
 
 /// The program leads a session and a process group of its own.
