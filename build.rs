@@ -1,4 +1,5 @@
-//! Hands the commit to `hull --version`; a source tree without git history reports `unknown`.
+//! Hands the commit to `hull --version` (a source tree without git history reports `unknown`), and the order of the
+//! functions to the linker.
 #![allow(missing_docs)]
 
 use std::process::Command;
@@ -14,4 +15,9 @@ fn main() {
     println!("cargo:rustc-env=HULL_COMMIT={commit}");
     println!("cargo:rerun-if-changed=.git/HEAD");
     println!("cargo:rerun-if-changed=.git/refs/heads");
+    // Of release builds only: where functions are not sections of their own, or not optimised, there is nothing to order.
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        println!("cargo:rustc-link-arg-bin=hull=-Wl,--script,{}/src/order.ld", env!("CARGO_MANIFEST_DIR"));
+    }
+    println!("cargo:rerun-if-changed=src/order.ld");
 }

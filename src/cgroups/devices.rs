@@ -4,6 +4,10 @@
 //! The program looks at the rules from the last to the first and keeps the wanted accesses in a register. An
 //! allowing rule strikes out those it grants, and with none left the answer is yes; a denying rule that names one
 //! still wanted makes the answer no, and so does the end of the list.
+//!
+//! Kind, major and minor number are one key, compared at once and in a copy. The verifier learns something of whatever a
+//! jump looks at, and walks the rest of the program once more for each thing it may know: with a jump for each number,
+//! loading took four times as long.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -99,21 +103,32 @@ fn load(program: &[Insn]) -> Result<OwnedFd, Error> {
 const VERDICT: u8 = 0;
 const CONTEXT: u8 = 1;
 const WANTED: u8 = 2;
-const KIND: u8 = 3;
-const MAJOR: u8 = 4;
-const MINOR: u8 = 5;
+const KEY: u8 = 3;
+const MASKED: u8 = 4;
+const VALUE: u8 = 5;
 
-/// Instructions of the eBPF instruction set (kernel Documentation/bpf/standardization), 32 bit forms.
+/// Where the numbers are in a key: beside one another as in the kernel's dev_t (include/linux/kdev_t.h), below the kind.
+const MAJOR_SHIFT: u8 = 20;
+const KIND_SHIFT: u8 = 32;
+const MINORS: u32 = 1 << MAJOR_SHIFT;
+const MAJORS: u32 = 1 << (KIND_SHIFT - MAJOR_SHIFT);
+
+/// Instructions of the eBPF instruction set (kernel Documentation/bpf/standardization), of 32 and of 64 bits.
 mod op {
     pub const LOAD_WORD: u8 = 0x61;
     pub const MOVE: u8 = 0xbc;
     pub const MOVE_CONST: u8 = 0xb4;
     pub const AND_CONST: u8 = 0x54;
     pub const SHIFT_RIGHT_CONST: u8 = 0x74;
-    pub const JUMP: u8 = 0x05;
+    pub const JUMP_IF_EQUAL_CONST: u8 = 0x16;
     pub const JUMP_UNLESS_EQUAL_CONST: u8 = 0x56;
-    pub const JUMP_IF_BITS_CONST: u8 = 0x46;
     pub const EXIT: u8 = 0x95;
+    /// Takes two places; the second has the upper half.
+    pub const LOAD_CONST64: u8 = 0x18;
+    pub const SHIFT_LEFT_CONST64: u8 = 0x67;
+    pub const OR64: u8 = 0x4f;
+    pub const AND64: u8 = 0x5f;
+    pub const JUMP_UNLESS_EQUAL64: u8 = 0x5d;
 }
 
 const fn insn(code: u8, destination: u8, source: u8, offset: i16, immediate: i32) -> Insn {
@@ -125,10 +140,14 @@ fn program(rules: &[DeviceRule]) -> Vec<Insn> {
     let mut program = vec![
         // The first word holds the kind in its low half and the wanted accesses in its high half.
         insn(op::LOAD_WORD, WANTED, CONTEXT, 0, 0),
-        insn(op::LOAD_WORD, MAJOR, CONTEXT, 4, 0),
-        insn(op::LOAD_WORD, MINOR, CONTEXT, 8, 0),
-        insn(op::MOVE, KIND, WANTED, 0, 0),
-        insn(op::AND_CONST, KIND, 0, 0, 0xffff),
+        insn(op::LOAD_WORD, KEY, CONTEXT, 4, 0),
+        insn(op::LOAD_WORD, MASKED, CONTEXT, 8, 0),
+        insn(op::SHIFT_LEFT_CONST64, KEY, 0, 0, MAJOR_SHIFT.into()),
+        insn(op::OR64, KEY, MASKED, 0, 0),
+        insn(op::MOVE, MASKED, WANTED, 0, 0),
+        insn(op::AND_CONST, MASKED, 0, 0, 0xffff),
+        insn(op::SHIFT_LEFT_CONST64, MASKED, 0, 0, KIND_SHIFT.into()),
+        insn(op::OR64, KEY, MASKED, 0, 0),
         insn(op::SHIFT_RIGHT_CONST, WANTED, 0, 0, 16),
     ];
     for rule in rules.iter().rev() {
@@ -144,40 +163,66 @@ fn program(rules: &[DeviceRule]) -> Vec<Insn> {
 }
 
 fn emit(rule: &DeviceRule, program: &mut Vec<Insn>) {
+    let Some((mask, value)) = key(rule) else {
+        return;
+    };
+    let Access(access) = rule.access;
+    let [answer, exit] = verdict(rule.allow);
+    let action = match (rule.allow, rule.access) {
+        (_, Access::ALL) => vec![answer, exit],
+        (true, _) => vec![
+            insn(op::AND_CONST, WANTED, 0, 0, !i32::from(access)),
+            insn(op::JUMP_UNLESS_EQUAL_CONST, WANTED, 0, 2, 0),
+            answer,
+            exit,
+        ],
+        (false, _) => vec![
+            insn(op::MOVE, MASKED, WANTED, 0, 0),
+            insn(op::AND_CONST, MASKED, 0, 0, i32::from(access)),
+            insn(op::JUMP_IF_EQUAL_CONST, MASKED, 0, 2, 0),
+            answer,
+            exit,
+        ],
+    };
+    if mask != 0 {
+        program.extend(constant(MASKED, mask));
+        program.push(insn(op::AND64, MASKED, KEY, 0, 0));
+        program.extend(constant(VALUE, value));
+        // Over the action, which is five instructions at most.
+        let skip = i16::try_from(action.len()).unwrap_or(0);
+        program.push(insn(op::JUMP_UNLESS_EQUAL64, MASKED, VALUE, skip, 0));
+    }
+    program.extend(action);
+}
+
+/// The bits of a key that a rule speaks of, and what they must be; `None` if no device has such numbers.
+fn key(rule: &DeviceRule) -> Option<(u64, u64)> {
+    let (mut mask, mut value) = (0, 0);
+    let mut want = |number: Option<u32>, below: u32, shift: u8| match number {
+        Some(number) if number >= below => None,
+        Some(number) => {
+            mask |= u64::from(below - 1) << shift;
+            value |= u64::from(number) << shift;
+            Some(())
+        }
+        None => Some(()),
+    };
     let kind = match rule.kind {
         DeviceKind::All => None,
         DeviceKind::Block => Some(1),
         DeviceKind::Char => Some(2),
     };
-    let mut tests = Vec::with_capacity(3);
-    tests.extend(kind.map(|kind| (KIND, kind)));
-    tests.extend(rule.major.map(|major| (MAJOR, major.cast_signed())));
-    tests.extend(rule.minor.map(|minor| (MINOR, minor.cast_signed())));
-    let Access(access) = rule.access;
-    let action: Vec<Insn> = if rule.allow {
-        let [answer, exit] = verdict(true);
-        vec![
-            insn(op::AND_CONST, WANTED, 0, 0, !i32::from(access)),
-            insn(op::JUMP_UNLESS_EQUAL_CONST, WANTED, 0, 2, 0),
-            answer,
-            exit,
-        ]
-    } else {
-        let [answer, exit] = verdict(false);
-        vec![
-            insn(op::JUMP_IF_BITS_CONST, WANTED, 0, 1, i32::from(access)),
-            insn(op::JUMP, 0, 0, 2, 0),
-            answer,
-            exit,
-        ]
-    };
-    // A test that fails jumps over the tests after it and the action, which are seven instructions at most.
-    let mut left = tests.len() + action.len();
-    for (register, value) in tests {
-        left -= 1;
-        program.push(insn(op::JUMP_UNLESS_EQUAL_CONST, register, 0, i16::try_from(left).unwrap_or(0), value));
-    }
-    program.extend(action);
+    want(rule.minor, MINORS, 0)?;
+    want(rule.major, MAJORS, MAJOR_SHIFT)?;
+    want(kind, 4, KIND_SHIFT)?;
+    Some((mask, value))
+}
+
+/// Fills a register.
+const fn constant(register: u8, value: u64) -> [Insn; 2] {
+    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+    let [low, high] = [i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h])];
+    [insn(op::LOAD_CONST64, register, 0, 0, low), insn(0, 0, 0, 0, high)]
 }
 
 const fn verdict(allow: bool) -> [Insn; 2] {
@@ -191,26 +236,35 @@ mod tests {
     /// Runs a program as the kernel would; `None` if it leaves its bounds.
     fn run(program: &[Insn], kind: u32, major: u32, minor: u32, wanted: u8) -> Option<bool> {
         let context = [u32::from(wanted) << 16 | kind, major, minor];
-        let mut registers = [0u32; 6];
+        let mut registers = [0u64; 6];
         let mut at = 0usize;
         loop {
             let insn = program.get(at)?;
             let destination = usize::from(insn.registers & 15);
             let source = registers[usize::from(insn.registers >> 4)];
-            let constant = insn.immediate.cast_unsigned();
+            let constant = u64::from(insn.immediate.cast_unsigned());
             let value = registers[destination];
+            let low = value & u64::from(u32::MAX);
             let skip = usize::try_from(insn.offset).unwrap();
             at += 1;
             match insn.code {
-                op::LOAD_WORD => registers[destination] = context[skip / 4],
-                op::MOVE => registers[destination] = source,
+                op::LOAD_WORD => registers[destination] = context[skip / 4].into(),
+                op::LOAD_CONST64 => {
+                    let upper = program.get(at)?.immediate.cast_unsigned();
+                    registers[destination] = u64::from(upper) << 32 | constant;
+                    at += 1;
+                }
+                op::MOVE => registers[destination] = source & u64::from(u32::MAX),
                 op::MOVE_CONST => registers[destination] = constant,
-                op::AND_CONST => registers[destination] = value & constant,
-                op::SHIFT_RIGHT_CONST => registers[destination] = value >> constant,
-                op::JUMP => at += skip,
-                op::JUMP_UNLESS_EQUAL_CONST if value != constant => at += skip,
-                op::JUMP_IF_BITS_CONST if value & constant != 0 => at += skip,
-                op::JUMP_UNLESS_EQUAL_CONST | op::JUMP_IF_BITS_CONST => {}
+                op::AND_CONST => registers[destination] = low & constant,
+                op::SHIFT_RIGHT_CONST => registers[destination] = low >> constant,
+                op::SHIFT_LEFT_CONST64 => registers[destination] = value << constant,
+                op::OR64 => registers[destination] = value | source,
+                op::AND64 => registers[destination] = value & source,
+                op::JUMP_UNLESS_EQUAL64 if value != source => at += skip,
+                op::JUMP_UNLESS_EQUAL_CONST if low != constant => at += skip,
+                op::JUMP_IF_EQUAL_CONST if low == constant => at += skip,
+                op::JUMP_UNLESS_EQUAL64 | op::JUMP_UNLESS_EQUAL_CONST | op::JUMP_IF_EQUAL_CONST => {}
                 op::EXIT => return Some(registers[0] != 0),
                 _ => return None,
             }
@@ -248,15 +302,15 @@ mod tests {
                 .map(|_| DeviceRule {
                     allow: random(2) == 0,
                     kind: [DeviceKind::All, DeviceKind::Char, DeviceKind::Block][random(3) as usize],
-                    major: [None, Some(1), Some(2), Some(u32::MAX)][random(4) as usize],
-                    minor: [None, Some(0), Some(3)][random(3) as usize],
+                    major: [None, Some(1), Some(MAJORS - 1), Some(MAJORS)][random(4) as usize],
+                    minor: [None, Some(0), Some(3), Some(u32::MAX)][random(4) as usize],
                     access: Access(u8::try_from(1 + random(7)).unwrap()),
                 })
                 .collect();
             let program = program(&rules);
             for kind in [1, 2] {
-                for major in [1, 2, 3, u32::MAX] {
-                    for minor in [0, 3, 4] {
+                for major in [1, 2, 3, MAJORS - 1] {
+                    for minor in [0, 3, 4, MINORS - 1] {
                         for wanted in 1..=7 {
                             let expected = meaning(&rules, kind, major, minor, wanted);
                             let decided = run(&program, kind, major, minor, wanted);
@@ -273,7 +327,7 @@ mod tests {
         let total =
             DeviceRule { allow: true, kind: DeviceKind::All, major: None, minor: None, access: Access::ALL };
         let part = DeviceRule { allow: false, minor: Some(3), ..total };
-        assert_eq!(program(&[part, total]).len(), 6 + 2);
-        assert_eq!(program(&[total, part]).len(), 6 + 5 + 2);
+        assert_eq!(program(&[part, total]).len(), 10 + 2);
+        assert_eq!(program(&[total, part]).len(), 10 + 6 + 2 + 2);
     }
 }

@@ -17,6 +17,8 @@ pub mod fd;
 pub mod file;
 pub mod heap;
 pub mod host;
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+mod memcpy;
 pub mod memfd;
 pub mod mount;
 pub mod mountinfo;
