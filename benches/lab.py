@@ -97,6 +97,8 @@ class Lab:
 
     def __init__(self, folder, runtimes, gap, change=None):
         self.folder, self.gap = folder, gap
+        # In memory, as /run is.
+        self.states = tempfile.TemporaryDirectory(prefix="hull-bench-", dir="/dev/shm")
         self.cgroup = f"hull-bench-{os.getpid()}"
         self.measure, self.crowd, self.floor = program("measure"), program("crowd"), program("floor")
         self.number = 0
@@ -136,7 +138,7 @@ class Lab:
 
     def line(self, runtime, *words):
         """A command line of a runtime, with a state folder of its own."""
-        return [self.runtimes[runtime], "--root", str(self.folder / f"state-{runtime}"), *map(str, words)]
+        return [self.runtimes[runtime], "--root", f"{self.states.name}/{runtime.replace(' ', '-')}", *map(str, words)]
 
     def id(self):
         self.number += 1
@@ -245,6 +247,7 @@ class Lab:
             return
         say(f"crun refuses this hybrid host: all run with an empty file over {controllers}")
         self.remove_cgroups()
+        self.states.cleanup()
         shutil.rmtree(self.folder)
         again = f'mount --bind /dev/null {controllers} && exec "$@"'
         os.execvp("unshare", ["unshare", "-m", "--propagation", "slave", "sh", "-c", again, "sh", *sys.argv])
