@@ -7,7 +7,7 @@ use super::op::Op;
 use super::process::{self, Filter};
 use super::rights::Rights;
 use super::{Builder, ChildPlan, Error, HostFacts, Open, Request, SeccompPlan, namespaces, schedule};
-use crate::spec::{NamespaceKind, Process, Spec};
+use crate::spec::{Capabilities, NamespaceKind, Process, Spec};
 
 /// Everything that is done for one further process.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -51,7 +51,8 @@ pub fn compile(
     cpus("process.execCPUAffinity.final", &affinity.after, &mut out)?;
     let flags = spec.linux.namespaces.iter().fold(0, |flags, ns| flags | ns.kind.clone_flag());
     // Joining a pid namespace takes effect only for children, and CAP_SYS_ADMIN in one's own user namespace.
-    let join_pid = facts.may(Capability::CAP_SYS_ADMIN) && flags & libc::CLONE_NEWPID != 0;
+    let join_pid =
+        facts.may(Capability::CAP_SYS_ADMIN) && flags & libc::CLONE_NEWPID != 0 && !may_be_looked_into(spec);
     let flags = if join_pid { flags & !libc::CLONE_NEWPID } else { flags };
     out.step("", Op::JoinContainer { flags });
     if flags & libc::CLONE_NEWPID != 0 {
@@ -76,6 +77,24 @@ pub fn compile(
     let child = ChildPlan { steps: out.steps, program: Some(program) };
     let oom_score_adj = process::oom_score_adj(process)?;
     Ok(ExecPlan { open: out.open, join_pid, seccomp, oom_score_adj, child, warnings: out.warnings })
+}
+
+/// Whether a process of the container may look into one that comes to it, although that is undumpable: with CAP_SYS_PTRACE
+/// over the user namespace that the runtime was executed in (ptrace(2), "Ptrace access mode checking").
+///
+/// Born into the pid namespace, a process has the host's root directory until it has joined the others, and whoever looks
+/// at /proc/PID/root then is out (CVE-2016-9962 and its like). So the first process joins all of them before it has a child
+/// there, which goes on: one clone more.
+fn may_be_looked_into(spec: &Spec) -> bool {
+    let listed = |kind| spec.linux.namespaces.iter().find(move |namespace| namespace.kind == kind);
+    let shared = listed(NamespaceKind::Pid).is_some_and(|namespace| namespace.path.is_some());
+    let granted = spec.process.iter().filter_map(|process| process.capabilities.as_ref());
+    let mut granted = granted.flat_map(|sets| {
+        let Capabilities { ambient, bounding, effective, inheritable, permitted } = sets;
+        [ambient, bounding, effective, inheritable, permitted].into_iter().flatten()
+    });
+    let may_trace = granted.any(|name| matches!(name.parse(), Ok(Capability::CAP_SYS_PTRACE)));
+    listed(NamespaceKind::User).is_none() && (shared || may_trace)
 }
 
 fn cpus(at: &str, list: &str, out: &mut Builder) -> Result<(), Error> {

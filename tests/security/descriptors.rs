@@ -55,6 +55,22 @@ fn cve_2016_9962_exec_is_not_looked_into() {
     assert!(found.is_empty(), "found the bundle through {found}");
 }
 
+/// Nor does one that may trace others, and so look into what is undumpable, see a root directory of the host's on its way.
+#[test]
+fn cve_2016_9962_exec_in_sight_of_a_tracer() {
+    needs!(root);
+    let container =
+        Container::new().capabilities(&["CAP_SYS_PTRACE"]).args(&["/probe", "watch-births", "/found"]);
+    let found = container.bundle.rootfs().join("found");
+    fs::write(&found, "").unwrap();
+    let container = container.running();
+    for _ in 0..30 {
+        container.exec(&[], &["/probe", "exit", "0"]);
+        assert_eq!(fs::read_to_string(&found).unwrap(), "");
+    }
+    assert_eq!(container.status(), "running");
+}
+
 /// What is half-way inside cannot be traced: its /proc files are root's of the host, until the program runs.
 #[test]
 fn cve_2016_9962_undumpable() {

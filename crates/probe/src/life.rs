@@ -1,8 +1,9 @@
 //! Acts of a process on itself: waiting, holding, dying, growing, multiplying, and being a hook.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, metadata, read_to_string};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 
 use serde_json::{Value, json};
@@ -125,6 +126,28 @@ pub fn notify(text: &str) -> Value {
     let path = std::env::var("NOTIFY_SOCKET").unwrap_or_default();
     let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(text.as_bytes(), path));
     sent.map_or_else(|err| errno::of_io(&err), |bytes| json!({ "sent": bytes }))
+}
+
+/// As pid 1: looks at the root and the working directory of each process that comes, from its first moment on; appends to
+/// `found` the first that is not our own root directory, and ends.
+pub fn watch_births(found: &str) -> i32 {
+    let place = |path: &str| metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let own = place("/");
+    let Ok(mut found) = OpenOptions::new().append(true).open(found) else { return 1 };
+    let mut next = 2;
+    loop {
+        for link in (0..1000).flat_map(|_| ["root", "cwd"]) {
+            let path = format!("/proc/{next}/{link}");
+            if place(&path).is_some_and(|place| Some(place) != own) {
+                return i32::from(writeln!(found, "{path}").is_err());
+            }
+        }
+        // The newest of our pid namespace comes last.
+        let newest = read_to_string("/proc/loadavg")
+            .ok()
+            .and_then(|text| text.trim().rsplit(' ').next()?.parse().ok());
+        next = newest.map_or(next, |newest: i32| next.max(newest + 1));
+    }
 }
 
 /// Only returns when the signal did not end the process, as for a pid 1.

@@ -53,6 +53,7 @@ fn run(argv: Vec<OsString>) -> i32 {
         ["echo", words @ ..] => life::echo(words),
         ["cat"] => life::cat(),
         ["notify", text] => print(&life::notify(text)),
+        ["watch-births", found] => life::watch_births(found),
         ["kill-self", signal] => print(&life::kill_self(signal)),
         ["wait", ready] => life::wait(ready),
         ["hold", fifo] => life::hold(fifo),
