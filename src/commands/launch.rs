@@ -2,6 +2,7 @@
 //! reverse order, unless the container is recorded in the end.
 
 use std::ffi::{CString, OsString};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -126,7 +127,7 @@ fn listen_fds() -> (u32, Vec<String>) {
 
 /// All descriptors that are to be handed on must be open now: later ones could be our own.
 pub(super) fn check_preserved(count: u32) -> Result<u32, Cause> {
-    for fd in 3..3 + count {
+    for fd in 3..count.saturating_add(3) {
         let open = i32::try_from(fd).ok().is_some_and(crate::sys::fd::is_open);
         if !open {
             return Err(Cause::NotPreserved(fd));
@@ -343,14 +344,19 @@ pub(super) fn state_document(container: &Container, moment: Moment, pid: i32) ->
 }
 
 /// Replaces the file as a whole: whoever waits for it must never read half a number.
+///
+/// The folder may be one where others make files too, as /tmp: what already has the name of the new file is nothing to
+/// write through, nor to wait for.
 pub(super) fn write_pid_file(path: &Path, pid: i32) -> Result<(), Cause> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let new = path.with_file_name(format!(".{name}"));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&new)
+    let write = || std::fs::OpenOptions::new().write(true).create_new(true).open(&new);
+    let written = write()
+        .or_else(|err| match err.kind() {
+            // Most likely of an earlier one of us that was killed.
+            io::ErrorKind::AlreadyExists => std::fs::remove_file(&new).and_then(|()| write()),
+            _ => Err(err),
+        })
         .and_then(|mut file| std::io::Write::write_all(&mut file, pid.to_string().as_bytes()))
         .and_then(|()| std::fs::rename(&new, path));
     let written = written.inspect_err(|_| {
