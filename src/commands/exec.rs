@@ -18,7 +18,7 @@ use crate::timing;
 /// Returns the program's exit code, or 0 with `--detach`.
 pub(super) fn exec(store: &Store, request: &Exec, log: &Log) -> Result<u8, Cause> {
     timing::phase("read the container's record, look at it");
-    let container = store.load(&request.id)?;
+    let container = store.load_own(&request.id)?;
     let Some(init) = container.init()? else {
         return Err(Cause::Status("cannot exec in a stopped container"));
     };

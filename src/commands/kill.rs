@@ -8,7 +8,7 @@ use crate::state::Store;
 
 /// Sends `signal` to the first process, or with `all` to every process, even if the first has ended.
 pub fn kill(store: &Store, id: &str, signal: Signal, all: bool) -> Result<(), Cause> {
-    let container = store.load(id)?;
+    let container = store.load_own(id)?;
     let cgroup = container.cgroup();
     let (kills, private) = (signal.0 == libc::SIGKILL, container.record.private_pid_ns);
     // Without a pid namespace of its own, the others survive the first process.

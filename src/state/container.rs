@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nix::fcntl::AtFlags;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Error, Init, Record, State, Status};
@@ -58,7 +58,25 @@ impl Container {
     pub fn lock_again(&mut self) -> Result<bool, Error> {
         flock(self.dir(), libc::LOCK_EX).during("flock", self.path.display())?;
         self.locked = true;
-        Ok(fstat(&self.dir).during("fstat", self.path.display())?.st_nlink > 0)
+        let stat = self.stat()?;
+        self.refuse_foreign_owner(&stat)?;
+        Ok(stat.st_nlink > 0)
+    }
+
+    /// See [`Error::Foreign`]; a locked container is not foreign.
+    pub(super) fn refuse_foreign(&self) -> Result<(), Error> {
+        self.refuse_foreign_owner(&self.stat()?)
+    }
+
+    fn refuse_foreign_owner(&self, stat: &FileStat) -> Result<(), Error> {
+        if [0, nix::unistd::geteuid().as_raw()].contains(&stat.st_uid) {
+            return Ok(());
+        }
+        Err(Error::Foreign { path: self.path.clone(), owner: stat.st_uid })
+    }
+
+    fn stat(&self) -> Result<FileStat, sys::Error> {
+        fstat(&self.dir).during("fstat", self.path.display())
     }
 
     /// Gives the container free for other verbs before this one ends.

@@ -46,6 +46,14 @@ pub enum Error {
     /// There is no such container.
     #[error("container does not exist")]
     Absent,
+    /// A folder that somebody else has made, where nothing is to be believed: neither the pid, nor the hooks.
+    #[error("{}: belongs to user {owner}", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// A file of the state is not what was written there.
     #[error("{}: {source}", path.display())]
     Corrupt {
@@ -79,6 +87,7 @@ impl Error {
         match self {
             Self::IdFormat(_) => "use up to 1024 letters, digits and _ + . -",
             Self::Exists(_) => "choose another id, or delete that container",
+            Self::Foreign { .. } => "choose a folder with --root that nobody else writes to",
             Self::Corrupt { .. } => "remove its folder",
             Self::Sys(err) if err.errno == sys::Errno::ENOSYS => sys::NO_SUCH_CALL,
             Self::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
@@ -145,6 +154,13 @@ impl Store {
     /// A container to look at, as it is now.
     pub fn load(&self, id: &str) -> Result<Container, Error> {
         Container::load(id, self.root.join(id), self.open(id)?)
+    }
+
+    /// The same, to do something to its processes: what is written there is acted on.
+    pub fn load_own(&self, id: &str) -> Result<Container, Error> {
+        let container = self.load(id)?;
+        container.refuse_foreign()?;
+        Ok(container)
     }
 
     /// A container to change: waits until no other verb holds it. Dropping the container gives it free.
