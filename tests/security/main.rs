@@ -14,6 +14,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod callers;
 mod cgroups;
 mod checkpoints;
 mod descriptors;
