@@ -2,7 +2,7 @@
 //! beside the images, and a restore puts its own in their place.
 //!
 //! The file is runc's, a JSON list of what the links in /proc/PID/fd say. An entry that begins with `file[` is ours: the
-//! name by which CRIU knows an open file of the host, and its path.
+//! name by which CRIU knows an open file that is not the container's, and its path if it is the host's.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -110,7 +110,7 @@ fn original(name: &str, path: &str, fd: i32) -> Option<File> {
         .then_some(file)
 }
 
-/// Name and path of an open file of the host.
+/// Name of an open file that is not the container's, and its path on the host; empty if it has none.
 fn host_file(stream: &str) -> Option<(&str, &str)> {
     let end = stream.starts_with("file[").then(|| stream.find("]:"))?? + 1;
     Some((&stream[..end], &stream[end + 1..]))
@@ -130,9 +130,19 @@ fn stream(pid: i32, fd: i32, mounts: &str) -> io::Result<String> {
     let mount = info.lines().find_map(|line| line.strip_prefix("mnt_id:")).unwrap_or_default().trim();
     let own = mounts.lines().any(|line| line.split(' ').next() == Some(mount));
     match mount.parse::<u64>() {
-        Ok(mount) if !own => Ok(format!("file[{mount:x}:{:x}]:{target}", std::fs::metadata(&link)?.ino())),
+        Ok(mount) if !own => {
+            let open = std::fs::metadata(&link)?;
+            let path = if is_at(&open, &target) { &*target } else { "" };
+            Ok(format!("file[{mount:x}:{:x}]:{path}", open.ino()))
+        }
         _ => Ok(target),
     }
+}
+
+/// Whether an open file is what its path leads to here. A container can have files on mounts that are not among those of
+/// its first process, as where that has gone into a chroot: what they are called is up to the container.
+fn is_at(open: &Metadata, path: &str) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (open.dev(), open.ino()))
 }
 
 #[cfg(test)]

@@ -36,6 +36,32 @@ fn cve_2026_53489_links_in_a_checkpoint() {
     }
 }
 
+/// A file of the container on a mount that its first process cannot see is not taken for the host's file of that name.
+#[test]
+fn a_stream_that_is_called_as_a_file_of_the_host() {
+    needs!(root, busybox, criu);
+    let program = "echo ready >/ready; exec >/etc/shadow; exec /bin/busybox chroot /jail /busybox sleep 1000";
+    let container = Container::new().capabilities(&["CAP_SYS_CHROOT"]).args(&["/bin/sh", "-c", program]);
+    container.bundle.busybox(&["sh"]);
+    let rootfs = container.bundle.rootfs();
+    fs::create_dir(rootfs.join("jail")).unwrap();
+    install(std::path::Path::new("/bin/busybox"), &rootfs.join("jail/busybox"));
+    let mut ready = Fifo::new(&rootfs.join("ready"));
+    let container = container.running();
+    ready.word();
+    let root = format!("/proc/{}/root", container.pid());
+    while fs::read_link(&root).unwrap() == std::path::Path::new("/") {
+        std::thread::yield_now();
+    }
+    let images = container.bundle.join("images");
+    let folder = criu_program().parent().unwrap().display().to_string();
+    let words = ["checkpoint", "--image-path", images.to_str().unwrap(), &container.id];
+    // Whether CRIU can do with a first process in a chroot is not the question.
+    container.runtime.command(words).env("PATH", format!("{folder}:/usr/sbin:/usr/bin:/sbin:/bin")).run();
+    let streams = fs::read_to_string(images.join("descriptors.json")).unwrap();
+    assert!(streams.contains("file[") && !streams.contains("shadow"), "{streams}");
+}
+
 /// A file of the host that the checkpoint names is not opened because of its name.
 #[test]
 fn cve_2026_53489_files_that_a_checkpoint_names() {
