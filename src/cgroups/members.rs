@@ -1,5 +1,6 @@
 //! The processes of a cgroup: listing, signalling and killing them.
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -9,6 +10,9 @@ use crate::sys::{Context, Errno, clone, closing, errno_of};
 
 /// Rounds of listing and killing on hosts without cgroup.kill; a fork bomb is caught frozen, so few are needed.
 const ROUNDS: usize = 20;
+
+/// How many processes are held at a time; descriptors are few.
+const HELD: usize = 128;
 
 impl Cgroup {
     /// Every process of the container, nested cgroups included, by host pid.
@@ -39,9 +43,23 @@ impl Cgroup {
 
     /// Sends a signal, by number, to every process of the container.
     pub fn signal_all(&self, signal: i32) -> Result<(), Error> {
-        for pid in self.pids()? {
-            match clone::pidfd_open(pid).and_then(|pidfd| clone::pidfd_send_signal(pidfd.as_fd(), signal)) {
+        self.pids()?.chunks(HELD).try_for_each(|pids| self.signal_each(pids, signal))
+    }
+
+    /// A container whose processes come and go fast could have its number given to a process of the host meanwhile: so only
+    /// those are signalled that are members still when they are held.
+    fn signal_each(&self, pids: &[i32], signal: i32) -> Result<(), Error> {
+        let mut held = Vec::with_capacity(pids.len());
+        for &pid in pids {
+            match clone::pidfd_open(pid) {
                 // One that has ended meanwhile needs no signal.
+                Err(Errno::ESRCH) => {}
+                opened => held.push((pid, opened.during("pidfd_open", pid)?)),
+            }
+        }
+        let members: HashSet<i32> = self.pids()?.into_iter().collect();
+        for (pid, pidfd) in held.iter().filter(|(pid, _)| members.contains(pid)) {
+            match clone::pidfd_send_signal(pidfd.as_fd(), signal) {
                 Err(Errno::ESRCH) => {}
                 sent => sent.during("pidfd_send_signal", format_args!("{pid}, {signal}"))?,
             }

@@ -18,6 +18,9 @@ use crate::sys::{Context, Errno, Error};
 /// How long a supervisor may take to work through what it was sent; one that knows no barriers never says.
 const BARRIER: Duration = Duration::from_secs(30);
 
+/// More messages than wait in a socket: net.unix.max_dgram_qlen is 10 unless somebody has raised it, 512 with systemd.
+const QUEUED: usize = 1024;
+
 /// Between the program's socket and its supervisor's.
 pub struct NotifySocket {
     program: OwnedFd,
@@ -60,10 +63,13 @@ impl NotifySocket {
         }
     }
 
-    /// Reads what the program has written until now; whether it is ready.
+    /// Reads what the program has written until now; whether it is ready. No more than that: a program that never stops
+    /// writing must not keep us from all else.
     pub fn hears_ready(&self) -> bool {
         let mut message = [0; 4096];
-        while let Ok(length) = recv(self.program.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT) {
+        for _ in 0..QUEUED {
+            let received = recv(self.program.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT);
+            let Ok(length) = received else { return false };
             if message[..length].split(|&byte| byte == b'\n').any(|line| line == b"READY=1") {
                 return true;
             }

@@ -9,6 +9,12 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use super::Error;
 use crate::sys::{Context, Errno, file, socket, tty};
 
+/// How much is moved at once, in bytes.
+const CHUNK: usize = 4096;
+
+/// More than a pseudoterminal holds that nobody reads, in bytes: the kernel takes 8192 and the line discipline 4096.
+const BUFFERED: usize = 16 * CHUNK;
+
 /// Relays between our stdio and a master; dropped, it restores our terminal.
 pub struct Terminal {
     master: OwnedFd,
@@ -72,7 +78,7 @@ impl Terminal {
             && self.pending.is_empty()
             && ready[1].intersects(PollFlags::POLLIN | PollFlags::POLLHUP)
         {
-            let mut chunk = [0; 4096];
+            let mut chunk = [0; CHUNK];
             match nix::unistd::read(STDIN, &mut chunk) {
                 Ok(0) => self.reading = false,
                 Ok(length) => {
@@ -85,9 +91,12 @@ impl Terminal {
         }
     }
 
-    /// Shows what the program wrote before it ended.
+    /// Shows what the program wrote before it ended, and no more: something that it left behind may write for ever.
     pub(super) fn drain(&mut self) {
-        while self.writing && self.show() {}
+        let mut shown = 0;
+        while shown < BUFFERED && self.writing && self.show() {
+            shown += CHUNK;
+        }
     }
 
     fn feed(&mut self) {
@@ -100,7 +109,7 @@ impl Terminal {
 
     /// One chunk from the container to stdout; `false` if there is none now, or never again (EIO).
     fn show(&mut self) -> bool {
-        let mut chunk = [0; 4096];
+        let mut chunk = [0; CHUNK];
         match nix::unistd::read(&self.master, &mut chunk) {
             Ok(length) if length > 0 => file::write_all(std::io::stdout(), &chunk[..length]).is_ok(),
             Err(Errno::EAGAIN | Errno::EINTR) => false,
