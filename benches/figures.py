@@ -114,19 +114,30 @@ def counts(lab):
     yield figure("", "binary", "KiB", constant(sizes))
 
 
+def many(lab, name, count, workers):
+    """One sample of that many starts."""
+    line = lab.line(name, "run", "--bundle", lab.folder / "many-{}", lab.id() + "-{}")
+    taken = lab.sample(line, options=["-n", str(count), "-j", str(workers)], limit=10 + count // 10)
+    return {metric: taken[metric] / count for metric in ("wall", "cpu")}
+
+
 def throughput(lab, rounds, starts):
     """Many starts, one after the other and at once."""
     for number in range(max(starts.values())):
         lab.bundle(f"many-{number}")
     for workers, count in starts.items():
-        def start(name):
-            line = lab.line(name, "run", "--bundle", lab.folder / "many-{}", lab.id() + "-{}")
-            taken = lab.sample(line, options=["-n", str(count), "-j", str(workers)], limit=10 + count // 10)
-            return {metric: taken[metric] / count for metric in ("wall", "cpu")}
-
-        samples = interleave(rounds, {name: lambda name=name: start(name) for name in lab.runtimes})
+        cases = {name: lambda name=name: many(lab, name, count, workers) for name in lab.runtimes}
+        samples = interleave(rounds, cases)
         for metric, unit in (("wall", "ms each"), ("cpu", "ms of CPU")):
             yield figure("throughput", f"{count} starts", unit, summaries(samples, metric), at=workers)
+
+
+def endurance(lab, rounds):
+    """hull alone, 200 starts by 2 workers again and again: one that hangs or fails ends it, and is said."""
+    for number in range(200):
+        lab.bundle(f"many-{number}")
+    samples = interleave(rounds, {"hull": lambda: many(lab, "hull", 200, 2)})
+    yield figure("endurance", f"{200 * len(samples['hull']):,} starts", "ms each", summaries(samples, "wall"), at=2)
 
 
 def smallest_limit(lab, rounds):

@@ -8,7 +8,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use super::enter::change_propagation;
 use super::place::{self, Missing};
-use super::{Root, copyup};
+use super::{PROC, Root, copyup};
 use crate::plan::{Attach, Attrs, NewFs, Param, Remount, Target};
 use crate::sys::fd::{openat2, resolve};
 use crate::sys::mount::{self, Attr};
@@ -49,12 +49,13 @@ impl Root {
         }
         put(mount.as_fd(), place)?;
         change_propagation(mount.as_fd(), &new.propagation)?;
+        self.covered(&new.target);
         if new.keep_proc {
+            self.proc_is_shown = new.target.path.to_bytes() == PROC;
             self.proc = Some(mount);
         } else if new.fs.to_bytes() == b"tmpfs" && !new.copy_up {
             self.fresh.remember(&new.target, mount);
         } else {
-            self.fresh.forget(&new.target);
             closing::later(mount);
         }
         Ok(())
@@ -74,7 +75,7 @@ impl Root {
         let fs = mount::fsopen(c"tmpfs")?;
         mount::fs_create(fs.as_fd())?;
         put(mount::fsmount(fs.as_fd(), 0)?.as_fd(), place)?;
-        self.fresh.forget(target);
+        self.covered(target);
         Ok(())
     }
 
@@ -89,7 +90,7 @@ impl Root {
         })?;
         put(tree.as_fd(), place)?;
         change_propagation(tree.as_fd(), &attach.propagation)?;
-        self.fresh.forget(&attach.target);
+        self.covered(&attach.target);
         closing::later(tree);
         Ok(())
     }
@@ -111,6 +112,12 @@ impl Root {
             mount::fs_reconfigure(fs.as_fd())?;
         }
         change_propagation(target, &remount.propagation)
+    }
+
+    /// Forgets what is known of a place that something else covers now.
+    fn covered(&mut self, target: &Target) {
+        self.fresh.forget(target);
+        self.proc_is_shown &= !matches!(target.path.to_bytes(), b"" | PROC);
     }
 
     /// What is at the target, or is made there.

@@ -36,9 +36,8 @@ impl FreshRoot {
 }
 
 impl Fresh {
-    /// `dir` is the root of a new filesystem at `target`, whatever was known of that place.
+    /// `dir` is the root of a new filesystem at `target`, of which nothing is known any more.
     pub fn remember(&mut self, target: &Target, dir: OwnedFd) {
-        self.forget(target);
         let bytes = target.path.to_bytes();
         let mut path = [0; LONGEST];
         let Some(room) = path.get_mut(..bytes.len()) else { return closing::later(dir) };

@@ -19,6 +19,9 @@ use fresh::Fresh;
 
 use crate::sys::Errno;
 
+/// Where programs expect a procfs.
+const PROC: &[u8] = b"proc";
+
 /// What init holds of the root filesystem while it builds it.
 #[derive(Default)]
 pub struct Root {
@@ -26,6 +29,8 @@ pub struct Root {
     dir: Option<OwnedFd>,
     /// A procfs that nothing inside can stand in for.
     proc: Option<OwnedFd>,
+    /// Whether that one is at /proc, with nothing of ours on top.
+    proc_is_shown: bool,
     /// Its directory of kernel parameters.
     sysctls: Option<OwnedFd>,
     /// Filesystems that are known from their making.

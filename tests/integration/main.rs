@@ -26,6 +26,7 @@ mod exec;
 mod exhaustion;
 mod lifecycle;
 mod listing;
+mod masks;
 mod notify_socket;
 mod own_binary;
 mod privileged;
