@@ -55,14 +55,8 @@ impl Cgroup {
 
 impl Dir {
     pub(super) fn is_frozen(&self) -> Result<bool, Error> {
-        let (name, frozen) = match self.version {
-            Version::V1 if self.has("freezer") => ("freezer.state", "FROZEN"),
-            Version::V1 => return Ok(false),
-            Version::V2 => ("cgroup.events", "frozen 1"),
-        };
-        // The v2 file does not speak of freezing before Linux 5.2, and neither file outlives its cgroup.
-        let text = file::read_if_there(&self.file(name))?.unwrap_or_default();
-        Ok(text.lines().any(|line| line == frozen))
+        let is_freezer = self.version == Version::V2 || self.has("freezer");
+        Ok(is_freezer && reads_frozen(self.version, &self.path)?)
     }
 
     pub(super) fn set_v1_state(&self, state: &str) -> Result<(), Error> {
@@ -121,6 +115,22 @@ impl Dir {
     fn stuck(&self, wanted: &'static str) -> Error {
         Error::Stuck { dir: self.path.clone(), wanted, seconds: PATIENCE.as_secs() }
     }
+}
+
+/// The file of a freezer that tells whether its cgroup is frozen, and the line that says so.
+pub(super) fn frozen_line(version: Version) -> (&'static str, &'static str) {
+    match version {
+        Version::V1 => ("freezer.state", "FROZEN"),
+        Version::V2 => ("cgroup.events", "frozen 1"),
+    }
+}
+
+/// Whether the cgroup of this directory, which has a freezer, is frozen.
+pub(super) fn reads_frozen(version: Version, dir: &Path) -> Result<bool, Error> {
+    let (name, frozen) = frozen_line(version);
+    // The v2 file does not speak of freezing before Linux 5.2, and neither file outlives its cgroup.
+    let text = file::read_if_there(&dir.join(name))?.unwrap_or_default();
+    Ok(text.lines().any(|line| line == frozen))
 }
 
 /// Waits until `cgroup.events` has `line`; false if time runs out first. A cgroup that has gone counts as arrived.

@@ -11,10 +11,12 @@ mod devices;
 mod error;
 mod file;
 mod freezer;
+mod frozen;
 pub mod layout;
 mod members;
 mod oom;
 mod placeholder;
+mod record;
 mod remove;
 mod scope;
 pub mod stats;
@@ -30,6 +32,7 @@ use crate::plan::{Absent, CgroupDir, CgroupPlan, DevicePolicy, Write};
 use crate::sys::Errno;
 
 pub use error::Error;
+pub use frozen::{Freezer, Freezers};
 pub use oom::{Oom, OomWatch};
 pub use placeholder::Placeholder;
 pub use scope::Unit;
@@ -50,7 +53,7 @@ impl std::fmt::Display for Cgroup {
 }
 
 /// The container's cgroup in one hierarchy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Dir {
     version: Version,
     controllers: Vec<String>,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use caps::Capability;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::devices::{self, DeviceList, DeviceRule};
 use super::limits::{self, Write};
@@ -76,7 +76,7 @@ impl CgroupPlan {
 }
 
 /// The kernel's two interfaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Version {
     /// A hierarchy for each controller or group of them.
     V1,

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use nix::fcntl::AtFlags;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstat, fstatat, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstat, mkdirat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 
 use super::{Error, Init, Record, State, Status};
 use crate::cgroups::Cgroup;
 use crate::spec::from_json;
-use crate::sys::file::{flock, read_at, write_atomic, write_new};
+use crate::sys::file::{BENEATH, Reader, flock, read_at, write_atomic, write_new};
 use crate::sys::{self, Context, Errno};
 
 /// A container that exists on disk.
@@ -41,14 +41,14 @@ impl Container {
     }
 
     pub(super) fn read_record(&mut self) -> Result<(), Error> {
-        match read_at(self.dir(), c"state.json") {
+        match Reader::default().read(self.dir.as_fd(), &["state.json"], BENEATH) {
             Err(Errno::ENOENT) => {}
             // A journal that is just being written.
-            Ok(text) if text.is_empty() => {}
+            Ok([]) => {}
             result => {
                 let text = result.during("read", self.path.join("state.json").display())?;
                 let corrupt = |source| Error::Corrupt { path: self.path.join("state.json"), source };
-                self.record = from_json(&text).map_err(corrupt)?;
+                self.record = from_json(text).map_err(corrupt)?;
             }
         }
         Ok(())
@@ -86,12 +86,6 @@ impl Container {
             // a valid descriptor cannot fail.
             let _ = flock(self.dir.as_fd(), libc::LOCK_UN);
         }
-    }
-
-    /// What is remembered of it, without its folder.
-    #[must_use]
-    pub fn into_record(mut self) -> Record {
-        std::mem::take(&mut self.record)
     }
 
     /// Its folder.
@@ -184,10 +178,7 @@ impl Container {
     }
 
     fn has_start_socket(&self) -> Result<bool, sys::Error> {
-        match fstatat(self.dir(), c"start.sock", AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT) => Ok(false),
-            result => result.map(|_| true).during("stat", self.start_path().display()),
-        }
+        is_there(self.dir(), "start.sock").during("access", self.start_path().display())
     }
 
     fn held_elsewhere(&self) -> Result<bool, Error> {
@@ -317,6 +308,14 @@ impl Container {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a directory has this file.
+pub(super) fn is_there(dir: BorrowedFd, path: &str) -> Result<bool, Errno> {
+    match faccessat(dir, path, AccessFlags::F_OK, AtFlags::empty()) {
+        Err(Errno::ENOENT) => Ok(false),
+        result => result.map(|()| true),
     }
 }
 

@@ -99,7 +99,7 @@ pub fn stat(pid: i32) -> Result<Option<Stat>, sys::Error> {
 
 /// Fields 3 (state), 22 (start time) and 33 (ignored signals) of proc_pid_stat(5). Field 2 is the program's name in
 /// parentheses, which may itself contain anything.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let after_name = text.iter().rposition(|c| *c == b')')? + 1;
     let mut fields = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace();
     match fields.next()? {

@@ -12,6 +12,7 @@
 //! socket and the freezer (see [`Container::status`]).
 
 mod container;
+mod glance;
 mod identity;
 mod record;
 
@@ -25,6 +26,7 @@ use crate::cgroups;
 use crate::sys::{self, Errno};
 
 pub use container::Container;
+pub use glance::{Glance, Glances};
 pub use identity::{Init, Stat, start_time, stat};
 pub use record::{Record, State, Status, View};
 
@@ -161,6 +163,11 @@ impl Store {
         let container = self.load(id)?;
         container.refuse_foreign()?;
         Ok(container)
+    }
+
+    /// Looks at many containers; the store must be there.
+    pub fn glances(&self) -> Result<Glances<'_>, Error> {
+        Glances::new(self)
     }
 
     /// A container to change: waits until no other verb holds it. Dropping the container gives it free.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cgroups::Cgroup;
 use crate::resctrl;
@@ -54,17 +54,21 @@ impl Record {
 
     /// The state of container `id` as `state` and `list` print it.
     #[must_use]
-    pub fn view<'a>(&'a self, id: &'a str, status: Status, owner: &'a str) -> View<'a> {
-        let pid = if matches!(status, Status::Stopped | Status::Creating) { 0 } else { self.pid };
+    pub fn view<'a>(
+        &'a self,
+        id: &'a str,
+        status: Status,
+        owner: &'a str,
+    ) -> View<'a, &'a BTreeMap<String, String>> {
         View {
             oci_version: &self.oci_version,
             id,
-            pid,
+            pid: status.pid(self.pid),
             status,
             bundle: &self.bundle,
             rootfs: &self.rootfs,
             created: &self.created,
-            annotations: &self.annotations,
+            annotations: Some(&self.annotations).filter(|annotations| !annotations.is_empty()),
             owner,
         }
     }
@@ -86,15 +90,28 @@ pub enum Status {
     Stopped,
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Status {
+    /// As it is printed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Creating => "creating",
             Self::Created => "created",
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Stopped => "stopped",
-        })
+        }
+    }
+
+    /// What is shown as the pid: 0 when there is no process.
+    pub(super) fn pid(self, pid: i32) -> i32 {
+        if matches!(self, Self::Stopped | Self::Creating) { 0 } else { pid }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -120,7 +137,7 @@ pub struct State<'a> {
 /// The state as `state` and `list` print it: the document, and what runc adds to it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct View<'a> {
+pub struct View<'a, A> {
     /// Version of the specification.
     pub oci_version: &'a str,
     /// Container.
@@ -130,14 +147,14 @@ pub struct View<'a> {
     /// Status.
     pub status: Status,
     /// Absolute path of the bundle.
-    pub bundle: &'a PathBuf,
+    pub bundle: &'a Path,
     /// Absolute path of the root filesystem.
-    pub rootfs: &'a PathBuf,
+    pub rootfs: &'a Path,
     /// RFC 3339 time of `create`.
     pub created: &'a str,
     /// Annotations.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<A>,
     /// Name of the user that called `create`.
     pub owner: &'a str,
 }

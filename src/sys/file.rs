@@ -12,9 +12,12 @@ use nix::sys::stat::fstat;
 use super::fd::{self, openat2, resolve};
 use super::{Context, Errno, Error, closing, errno_of};
 
+/// How files of a container's folder are opened.
+pub const BENEATH: u64 = resolve::BENEATH | resolve::NO_SYMLINKS;
+
 /// The whole content of a file of a directory.
 pub fn read_at(dir: BorrowedFd, name: &CStr) -> Result<Vec<u8>, Errno> {
-    read_open(openat2(dir, name, libc::O_RDONLY, 0, resolve::BENEATH | resolve::NO_SYMLINKS)?)
+    read_open(openat2(dir, name, libc::O_RDONLY, 0, BENEATH)?)
 }
 
 /// The whole content of a file.
@@ -45,6 +48,41 @@ fn finished(file: OwnedFd, mut content: Vec<u8>, length: usize) -> Vec<u8> {
     closing::later(file);
     content.truncate(length);
     content
+}
+
+/// Reads small files one after another, each into the room that the one before had.
+#[derive(Debug, Default)]
+pub struct Reader {
+    path: Vec<u8>,
+    content: Vec<u8>,
+}
+
+impl Reader {
+    /// The whole content of a file below `dir`, which is regular or handed out by the kernel in one piece: its end is
+    /// where a read finds less than it has room for.
+    pub fn read(&mut self, dir: BorrowedFd, names: &[&str], resolve: u64) -> Result<&[u8], Errno> {
+        self.path.clear();
+        for (before, name) in std::iter::once("").chain(std::iter::repeat("/")).zip(names) {
+            self.path.extend_from_slice(before.as_bytes());
+            self.path.extend_from_slice(name.as_bytes());
+        }
+        self.path.push(0);
+        let path = CStr::from_bytes_with_nul(&self.path).map_err(|_| Errno::EINVAL)?;
+        let file = openat2(dir, path, libc::O_RDONLY, 0, resolve)?;
+        let mut filled = 0;
+        loop {
+            if filled == self.content.len() {
+                self.content.resize(filled + 4096, 0);
+            }
+            match nix::unistd::read(&file, &mut self.content[filled..]) {
+                Err(Errno::EINTR) => continue,
+                read => filled += read?,
+            }
+            if filled < self.content.len() {
+                return Ok(&self.content[..filled]);
+            }
+        }
+    }
 }
 
 /// What one read(2) of a kernel's file finds, which is all of a file that the kernel hands out in one piece.
@@ -83,7 +121,7 @@ pub fn write_all(fd: impl AsFd, mut content: &[u8]) -> Result<(), Errno> {
 pub fn write_atomic(dir: BorrowedFd, name: &CStr, content: &[u8]) -> Result<(), Errno> {
     const NEW: &CStr = c".new";
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-    let file = openat2(dir, NEW, flags, 0o600, resolve::BENEATH | resolve::NO_SYMLINKS)?;
+    let file = openat2(dir, NEW, flags, 0o600, BENEATH)?;
     write_all(&file, content)?;
     closing::later(file);
     nix::fcntl::renameat(dir, NEW, dir, name)
@@ -92,7 +130,7 @@ pub fn write_atomic(dir: BorrowedFd, name: &CStr, content: &[u8]) -> Result<(), 
 /// Writes a file that is not there yet. Readers may see it empty.
 pub fn write_new(dir: BorrowedFd, name: &CStr, content: &[u8]) -> Result<(), Errno> {
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
-    let file = openat2(dir, name, flags, 0o600, resolve::BENEATH | resolve::NO_SYMLINKS)?;
+    let file = openat2(dir, name, flags, 0o600, BENEATH)?;
     write_all(&file, content)?;
     closing::later(file);
     Ok(())
