@@ -116,6 +116,26 @@ fn exec() {
     within("exec, peak KiB of any process", cost(&mut container, enter).peak);
 }
 
+/// What `list` asks for each container that runs: the difference of a few and some more.
+#[test]
+fn list() {
+    needs!(root, release, cgroupfs);
+    let mut container = Container::new().args(&["/probe", "pause"]);
+    container.bundle.config["linux"].as_object_mut().unwrap().remove("cgroupsPath");
+    let ids: Vec<String> = (0..12).map(|number| format!("{}-{number}", container.id)).collect();
+    let [few, more] = [&ids[..2], &ids[2..]].map(|ids| {
+        for id in ids {
+            let run = [&["run", "--detach"], &*container.bundled(&[]), &[id]].concat();
+            container.runtime.command(run).run().ok();
+        }
+        system_calls(&mut container, |container| container.runtime.command(["list"]).run())
+    });
+    for id in &ids {
+        container.runtime.command(["delete", "--force", id]).run().ok();
+    }
+    within("list, system calls for each container", (more - few) / 10.0);
+}
+
 #[test]
 fn instructions() {
     needs!(release, valgrind);

@@ -15,7 +15,7 @@ use crate::sys::file;
 pub fn list(store: &Store, format: ListFormat, quiet: bool, log: &Log) -> Result<(), Cause> {
     let ids = store.ids()?;
     if quiet {
-        return print(ids.iter().map(|id| format!("{id}\n")).collect::<String>());
+        return print(&ids.iter().map(|id| format!("{id}\n")).collect::<String>());
     }
     let mut list = match format {
         ListFormat::Json => List::Json(Vec::new()),
@@ -25,8 +25,8 @@ pub fn list(store: &Store, format: ListFormat, quiet: bool, log: &Log) -> Result
         fill(&mut list, store, &ids, log)?;
     }
     match list {
-        List::Json(views) => print([b"[", &*views, b"]\n"].concat()),
-        List::Table(table) => print(table.text()),
+        List::Json(views) => print(&[b"[", &*views, b"]\n"].concat()),
+        List::Table(table) => print(&table.text()),
     }
 }
 

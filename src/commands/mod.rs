@@ -137,6 +137,6 @@ fn owns_runtime_dir() -> bool {
 }
 
 /// Writes to stdout; a reader that went away is an error like any other.
-fn print(text: impl AsRef<[u8]>) -> Result<(), Cause> {
+fn print(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), Cause> {
     std::io::stdout().write_all(text.as_ref()).map_err(Cause::io("stdout"))
 }

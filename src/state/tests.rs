@@ -79,6 +79,10 @@ fn a_record_comes_back_as_it_was_saved() {
     container.begin(b"{}").unwrap();
     let seen = store.load("c").unwrap();
     assert_eq!(seen.record, container.record);
+    let (mut glances, json) = (store.glances().unwrap(), |view| serde_json::to_string(&view).unwrap());
+    let (glance, status) = glances.at("c").unwrap().unwrap();
+    let view = serde_json::to_string(&glance.view("c", status, "root")).unwrap();
+    assert_eq!(view, json(container.record.view("c", status, "root")));
     assert_eq!(seen.config().unwrap().1, b"{}");
 }
 
@@ -96,11 +100,19 @@ fn a_removed_container_frees_its_id_even_for_a_waiting_verb() {
     store.claim("c").unwrap();
 }
 
+/// Its status, and what a glance says.
+fn statuses(store: &Store) -> (Status, Option<Status>) {
+    let status = store.load("c").unwrap().status().unwrap();
+    (status, store.glances().unwrap().at("c").unwrap().map(|(_, status)| status))
+}
+
 #[test]
 fn status_is_what_the_process_and_the_socket_tell() {
     let (_dir, store) = store();
     let mut container = store.claim("c").unwrap();
-    assert_eq!(store.load("c").unwrap().status().unwrap(), Status::Creating);
+    assert_eq!(statuses(&store), (Status::Creating, None));
+    container.save_record().unwrap();
+    assert_eq!(statuses(&store), (Status::Creating, None));
     assert_eq!(container.status().unwrap(), Status::Stopped, "we hold the lock, so nobody creates");
 
     let mut sleeper = Sleeper::start();
@@ -109,20 +121,20 @@ fn status_is_what_the_process_and_the_socket_tell() {
     container.save_record().unwrap();
     let listener = container.listen_for_start().unwrap();
     container.unlock();
-    assert_eq!(store.load("c").unwrap().status().unwrap(), Status::Created);
+    assert_eq!(statuses(&store), (Status::Created, Some(Status::Created)));
 
     let _start = store.lock("c").unwrap().connect_to_init().unwrap();
     drop(sys::socket::accept(std::os::fd::AsFd::as_fd(&listener)).unwrap());
     container.remove_start_socket().unwrap();
     container.remove_start_socket().unwrap();
-    assert_eq!(store.load("c").unwrap().status().unwrap(), Status::Running);
+    assert_eq!(statuses(&store), (Status::Running, Some(Status::Running)));
 
     let init = container.init().unwrap().unwrap();
     sleeper.0.kill().unwrap();
     assert!(init.wait_death(Duration::from_secs(60)).unwrap());
-    assert_eq!(container.status().unwrap(), Status::Stopped, "a zombie");
+    assert_eq!(statuses(&store), (Status::Stopped, Some(Status::Stopped)), "a zombie");
     sleeper.0.wait().unwrap();
-    assert_eq!(container.status().unwrap(), Status::Stopped);
+    assert_eq!(statuses(&store), (Status::Stopped, Some(Status::Stopped)));
 }
 
 #[test]
@@ -132,7 +144,8 @@ fn a_recycled_pid_is_not_the_container() {
     let sleeper = Sleeper::start();
     container.record.pid = sleeper.pid();
     container.record.start_time = 1;
-    assert_eq!(container.status().unwrap(), Status::Stopped);
+    container.save_record().unwrap();
+    assert_eq!(statuses(&store), (Status::Stopped, Some(Status::Stopped)));
     assert!(container.init().unwrap().is_none());
 }
 
@@ -174,6 +187,9 @@ fn a_damaged_record_is_named() {
     let (_dir, store) = store();
     let container = store.claim("c").unwrap();
     sys::file::write_atomic(container.dir(), c"state.json", b"{\"pid\":").unwrap();
-    let err = store.load("c").unwrap_err();
-    assert!(err.to_string().contains("c/state.json: EOF"), "{err}");
+    let mut glances = store.glances().unwrap();
+    for err in [store.load("c").unwrap_err(), glances.at("c").unwrap_err()] {
+        assert!(err.to_string().contains("c/state.json: EOF"), "{err}");
+    }
+    assert!(glances.at("d").unwrap().is_none());
 }

@@ -29,6 +29,29 @@ fn list_forms() {
     assert_eq!(quiet, format!("{}\n", container.id));
 }
 
+/// `list` and `state` tell the same at each stage of a container's life.
+#[test]
+fn list_and_state_agree() {
+    needs!(root, freezer);
+    let container = Container::new().args(&["/probe", "pause"]).set("/annotations", json!({ "k\"": "<v>" }));
+    let agree = |status: &str| {
+        let state = container.state();
+        assert_eq!(state["status"], status);
+        assert_eq!(container.runtime.command(["list", "-f", "json"]).run().ok().json(), json!([state]));
+    };
+    container.create(&[]).ok();
+    agree("created");
+    container.start().ok();
+    agree("running");
+    container.verb("pause", &[], &[]).ok();
+    agree("paused");
+    container.verb("resume", &[], &[]).ok();
+    agree("running");
+    container.kill("KILL").ok();
+    container.await_stop();
+    agree("stopped");
+}
+
 /// A stopped container is listed with pid 0.
 #[test]
 fn list_of_a_stopped_container() {
