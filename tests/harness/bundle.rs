@@ -87,6 +87,19 @@ impl Bundle {
         target
     }
 
+    /// Moves the root filesystem as it is to a disk of its own, until the bundle goes; the file that the disk is.
+    pub fn rootfs_on_disk(&mut self) -> PathBuf {
+        let (rootfs, image) = (self.rootfs(), self.join("disk"));
+        fs::File::create(&image).unwrap().set_len(32 << 20).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-d"]).args([&rootfs, &image]).status();
+        assert!(made.unwrap().success(), "mkfs.ext4 {}", image.display());
+        // The loop device goes with the mount.
+        let mount = Command::new("mount").args(["-o", "loop,noload,ro"]).args([&image, &rootfs]).status();
+        assert!(mount.unwrap().success(), "mount {}", image.display());
+        self.host_mounts.push(rootfs);
+        image
+    }
+
     /// Undoes the host mounts, last first.
     pub fn unmount(&mut self) {
         while let Some(target) = self.host_mounts.pop() {

@@ -232,6 +232,12 @@ pub fn block_device() -> Need {
     when(disks > 0, "needs a block device")
 }
 
+/// Loop devices, by which a file is a disk.
+pub fn loop_device() -> Need {
+    let free = Command::new("losetup").arg("--find").output();
+    when(free.is_ok_and(|free| free.status.success()), "needs a free loop device")
+}
+
 /// A static busybox, for a shell in the container.
 pub fn busybox() -> Need {
     when(fs::metadata("/bin/busybox").is_ok(), "needs busybox-static")

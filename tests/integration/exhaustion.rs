@@ -38,6 +38,12 @@ fn works_or(container: &Container, words: &str) {
         let done = done.refuses(&[words]);
         assert!(done.code < 100, "{done:?}");
     }
+    assert_nothing_left(container);
+}
+
+/// Neither state nor a cgroup; mounts of the test's own may be there.
+#[track_caller]
+fn assert_nothing_left(container: &Container) {
     assert_eq!(fs::read_dir(container.runtime.root()).unwrap().count(), 0, "{:?}", container.leftovers());
     assert!(cgroups(&container.cgroup).is_empty(), "{:?}", container.leftovers());
 }
@@ -50,6 +56,35 @@ fn a_full_disk() {
         let _state = State::mounted(&container, options);
         works_or(&container, "space left on device");
     }
+}
+
+/// The disk of the root filesystem goes: what nobody has read before is an I/O error from then on. Nothing may have been read
+/// but the superblock; or all names and no content; or the container may be running.
+#[test]
+fn a_root_filesystem_that_cannot_be_read() {
+    needs!(root, loop_device);
+    let cut = |image: &Path| fs::File::options().write(true).open(image).unwrap().set_len(0).unwrap();
+    for names_are_known in [false, true] {
+        let mut container = Container::new().args(&["/probe", "exit", "0"]);
+        let image = container.bundle.rootfs_on_disk();
+        if names_are_known {
+            let found = Command::new("find").arg(container.bundle.rootfs()).arg("-ls").output().unwrap();
+            assert!(found.status.success());
+        }
+        cut(&image);
+        let what = if names_are_known { "/probe" } else { "mounts[0]" };
+        container.run(&[]).refuses(&[what, "i/o error"]).exits(1);
+        assert_nothing_left(&container);
+    }
+    let mut container = Container::new();
+    let image = container.bundle.rootfs_on_disk();
+    let container = container.sleeping();
+    cut(&image);
+    container.exec(&[], &["/bin/none"]).refuses(&["/bin/none", "i/o error"]);
+    assert_eq!(container.status(), "running");
+    container.kill("KILL").ok();
+    container.await_stop();
+    container.delete(&[]).ok();
 }
 
 #[test]
