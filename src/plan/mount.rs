@@ -130,6 +130,9 @@ pub enum Open {
         kind: crate::spec::NamespaceKind,
         /// Where.
         path: std::path::PathBuf,
+        /// Whether it must not be the runtime's own, because kernel parameters are changed in it.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        foreign: bool,
         /// JSON path, for messages.
         at: String,
     },

@@ -2,7 +2,7 @@
 
 use caps::Capability;
 
-use super::{Builder, CgroupPlan, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text, process};
+use super::{Builder, CgroupPlan, Error, HostFacts, IdMaps, Op, Open, Request, Slot, Text, process, sysctl};
 use crate::spec::{NamespaceKind, Process, Spec};
 
 /// What the parent must know about the namespaces.
@@ -61,7 +61,8 @@ pub(super) fn compile(
         let Some(index) = joined(kind) else { continue };
         let Some(path) = linux.namespaces[index].path.clone() else { continue };
         let at = format!("linux.namespaces[{index}].path");
-        let slot = out.open(Open::Namespace { kind, path, at: at.clone() });
+        let foreign = sysctl::changes(spec, kind);
+        let slot = out.open(Open::Namespace { kind, path, foreign, at: at.clone() });
         if kind == NamespaceKind::Pid && facts.may(Capability::CAP_SYS_ADMIN) {
             join_pid = Some(slot);
         } else {

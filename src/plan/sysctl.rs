@@ -56,19 +56,29 @@ fn path(at: &str, name: &str) -> Result<String, Error> {
     }
 }
 
+/// Whether the document changes parameters of its namespace of this kind.
+pub(super) fn changes(spec: &Spec, kind: NamespaceKind) -> bool {
+    let mut paths = spec.linux.sysctl.keys().filter_map(|name| path("", name).ok());
+    paths.any(|path| owner(&path) == Some(kind))
+}
+
+fn owner(path: &str) -> Option<NamespaceKind> {
+    match path {
+        "kernel/domainname" => Some(NamespaceKind::Uts),
+        _ if IPC.contains(&path) || path.starts_with("fs/mqueue/") => Some(NamespaceKind::Ipc),
+        _ if path.starts_with("net/") => Some(NamespaceKind::Network),
+        _ if path.starts_with("user/") => Some(NamespaceKind::User),
+        _ => None,
+    }
+}
+
 fn check_namespace(spec: &Spec, at: &str, path: &str) -> Result<(), Error> {
-    let owner = match path {
-        "kernel/hostname" => {
-            return Err(Error::new(at, "is set by the property \"hostname\"").hint("use that instead"));
-        }
-        "kernel/domainname" => NamespaceKind::Uts,
-        _ if IPC.contains(&path) || path.starts_with("fs/mqueue/") => NamespaceKind::Ipc,
-        _ if path.starts_with("net/") => NamespaceKind::Network,
-        _ if path.starts_with("user/") => NamespaceKind::User,
-        _ => {
-            return Err(Error::new(at, "belongs to no namespace, so it would change the whole host")
-                .hint("set it on the host, if you mean it"));
-        }
+    if path == "kernel/hostname" {
+        return Err(Error::new(at, "is set by the property \"hostname\"").hint("use that instead"));
+    }
+    let Some(owner) = owner(path) else {
+        return Err(Error::new(at, "belongs to no namespace, so it would change the whole host")
+            .hint("set it on the host, if you mean it"));
     };
     match spec.linux.namespaces.iter().any(|ns| ns.kind == owner) {
         true => Ok(()),

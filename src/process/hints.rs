@@ -15,6 +15,9 @@ pub(super) fn open(at: &str, errno: Errno) -> &'static str {
         Errno::EACCES if at == OOM_SCORE => {
             "a score below the runtime's own needs CAP_SYS_RESOURCE on the host"
         }
+        Errno::EPERM if at.starts_with("linux.namespaces") => {
+            "set kernel parameters on the host, or leave the path out for a namespace of the container's own"
+        }
         Errno::ENOTTY => "the file is no namespace: use one of /proc/PID/ns/",
         Errno::EINVAL if at.starts_with("mounts") => {
             "is the source's filesystem able to do this (unbindable, no idmapping)?"

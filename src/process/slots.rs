@@ -1,7 +1,9 @@
 //! What the parent opens before clone, in the host's view.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+
+use nix::sys::stat::{fstat, stat};
 
 use super::{Error, idmaps};
 use crate::plan::{Open, Slot};
@@ -37,7 +39,15 @@ fn one(open: &Open, slots: &[Option<OwnedFd>], sockets: &mut Sockets) -> Result<
             capture::clone(tree, user_ns).map_err(at(&tree.at)).map(Some)
         }
         Open::ByInit => Ok(None),
-        Open::Namespace { kind, path, at: place } => namespace(*kind, path).map_err(at(place)).map(Some),
+        Open::Namespace { kind, path, foreign, at: place } => {
+            let opened = namespace(*kind, path).and_then(|fd| {
+                if *foreign {
+                    refuse_own(*kind, fd.as_fd(), path)?;
+                }
+                Ok(fd)
+            });
+            opened.map_err(at(place)).map(Some)
+        }
         Open::MappedUserNs { maps, at: place } => idmaps::namespace(maps).map_err(at(place)).map(Some),
         Open::ConsoleSocket => sockets.console.take().ok_or(Error::NoConsole).map(Some),
         Open::StartSocket => sockets.start.take().ok_or(Error::NoConsole).map(Some),
@@ -56,4 +66,18 @@ fn namespace(kind: NamespaceKind, path: &Path) -> Result<OwnedFd, crate::sys::Er
         Ok(_) => Err(Errno::EINVAL).during("ioctl", format_args!("{what}: NS_GET_NSTYPE tells another kind")),
         Err(errno) => Err(errno).during("ioctl", format_args!("{what}, NS_GET_NSTYPE")),
     }
+}
+
+/// What is written to kernel parameters there would change the whole host.
+fn refuse_own(kind: NamespaceKind, joined: BorrowedFd, path: &Path) -> Result<(), crate::sys::Error> {
+    // The kernel's name is the one of config.json, but for this one, among those that have parameters.
+    let name = if kind == NamespaceKind::Network { "net" } else { kind.name() };
+    let own = format!("/proc/self/ns/{name}");
+    let own = stat(own.as_str()).during("stat", own)?;
+    let joined = fstat(joined).during("fstat", path.display())?;
+    if (own.st_dev, own.st_ino) == (joined.st_dev, joined.st_ino) {
+        let what = format_args!("{}: linux.sysctl would change the runtime's own namespace", path.display());
+        return Err(Errno::EPERM).during("open", what);
+    }
+    Ok(())
 }

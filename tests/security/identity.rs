@@ -143,6 +143,30 @@ fn cve_2022_0811_sysctl_smuggling() {
     }
 }
 
+/// A namespace that is joined is not the container's own if it is the host's: nothing is changed there, not even to what
+/// is there already.
+#[test]
+fn sysctls_of_a_joined_namespace_of_the_host() {
+    needs!(root);
+    for (kind, file, name) in [
+        ("network", "net", "net.ipv4.ip_local_reserved_ports"),
+        ("ipc", "ipc", "kernel.msgmax"),
+        ("uts", "uts", "kernel.domainname"),
+    ] {
+        let value = fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).unwrap();
+        let path = format!("/proc/self/ns/{file}");
+        let container = Container::new()
+            .without_namespace(kind)
+            .edit(|config| {
+                let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+                namespaces.push(json!({ "type": kind, "path": path }));
+                config["linux"]["sysctl"] = json!({ name: value.trim() });
+            })
+            .args(&["/probe", "exit", "0"]);
+        container.run(&[]).refuses(&["linux.namespaces", "linux.sysctl", &path]);
+    }
+}
+
 /// A page size is no file name.
 #[test]
 fn huge_page_sizes_are_no_paths() {
