@@ -79,9 +79,9 @@ pub enum Error {
         source: io::Error,
     },
     /// A checkpoint that leads out of its folder.
-    #[error("{}: a symbolic link is no part of a checkpoint", path.display())]
+    #[error("{}: neither a symbolic link nor a FIFO is part of a checkpoint", path.display())]
     Link {
-        /// The link.
+        /// The link, or what else would be followed or waited for.
         path: PathBuf,
     },
     /// A place for a mount cannot be made.

@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use super::{delete, start};
@@ -29,6 +29,7 @@ pub(super) fn checkpoint(store: &Store, request: &Checkpoint, log: &Log) -> Resu
         return Err(Cause::NoStatusFd(fd));
     }
     let folders = Folders::make(&request.images)?;
+    folders.refuse_links()?;
     check_parent(&folders.images, request.parent.as_deref())?;
     let opened = folders.open()?;
     let mut options = Options {
@@ -91,14 +92,16 @@ impl Folders {
         self.work.as_ref().unwrap_or(&self.images)
     }
 
-    /// A checkpoint may come from somebody else, and CRIU opens files, of which it writes the log, by name: a link in their
-    /// place would lead it elsewhere. Only that to earlier images has to be one.
+    /// A checkpoint may come from somebody else, or go where others make files too, and CRIU opens and writes files by name:
+    /// a link in their place would lead it elsewhere, and a FIFO keep it waiting. Only the one to earlier images has to be a
+    /// link.
     pub fn refuse_links(&self) -> Result<(), Cause> {
         for dir in [Some(&self.images), self.work.as_ref()].into_iter().flatten() {
             let found = || -> std::io::Result<Option<PathBuf>> {
                 for entry in std::fs::read_dir(dir)? {
                     let entry = entry?;
-                    if entry.file_type()?.is_symlink() && entry.file_name() != "parent" {
+                    let kind = entry.file_type()?;
+                    if kind.is_fifo() || kind.is_symlink() && entry.file_name() != "parent" {
                         return Ok(Some(entry.path()));
                     }
                 }

@@ -36,6 +36,31 @@ fn cve_2026_53489_links_in_a_checkpoint() {
     }
 }
 
+/// Nor does a new checkpoint write through what somebody has put into its folder, or the folder of its log; a FIFO is as bad.
+#[test]
+fn cve_2026_53489_links_in_the_way_of_a_checkpoint() {
+    needs!(root, criu);
+    let container = Container::new().sleeping();
+    let outside = Outside::of(&container);
+    for (number, file) in ["dump.log", "stats-dump", "descriptors.json", "inventory.img"].iter().enumerate() {
+        for name in ["link", "fifo"] {
+            let [images, work] =
+                ["images", "work"].map(|kind| container.bundle.join(format!("{kind}-{name}-{number}")));
+            fs::create_dir(&images).unwrap();
+            fs::create_dir(&work).unwrap();
+            let at = if number < 2 { work.join(file) } else { images.join(file) };
+            match name {
+                "link" => symlink(outside.join("file"), &at).unwrap(),
+                _ => drop(Fifo::new(&at)),
+            }
+            let words = ["--image-path", images.to_str().unwrap(), "--work-path", work.to_str().unwrap()];
+            container.verb("checkpoint", &words, &[]).refuses(&[file, "symbolic link"]);
+            outside.assert_untouched();
+        }
+    }
+    assert_eq!(container.status(), "running");
+}
+
 /// A file of the container on a mount that its first process cannot see is not taken for the host's file of that name.
 #[test]
 fn a_stream_that_is_called_as_a_file_of_the_host() {
