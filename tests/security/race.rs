@@ -159,6 +159,18 @@ fn cve_2025_52881_volume_exchanged_for_proc() {
     drop(attacker);
 }
 
+/// What is copied into a tmpfs is never what the link leads to, of the host or of the image.
+#[test]
+fn cve_2022_23648_copies_exchanged() {
+    needs!(root);
+    for (place, is_file, read) in [("volume/a", false, "/volume/a/file"), ("volume/a", true, "/volume/a")] {
+        let container = Container::new()
+            .mount("/volume", "tmpfs", "tmpfs", &["tmpcopyup"])
+            .args(&["/probe", "read", read]);
+        raced(&container, place, is_file, |done| assert!(!done.stdout.contains("untouched"), "{done:?}"));
+    }
+}
+
 /// A few rounds for every other place that the runtime touches.
 #[test]
 fn other_places_exchanged() {
