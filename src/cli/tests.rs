@@ -235,7 +235,18 @@ fn durations() {
     ] {
         assert_eq!(values::duration(text), Ok(time), "{text}");
     }
-    for wrong in ["", "5", "s", "0s", "-1s", "5 s", "1y"] {
+    for wrong in [
+        "",
+        "5",
+        "s",
+        "0s",
+        "-1s",
+        "5 s",
+        "1y",
+        "2562048h",
+        "9223372036854775807s",
+        "18446744073709549568s3600s",
+    ] {
         values::duration(wrong).expect_err(wrong);
     }
 }

@@ -124,6 +124,9 @@ fn scaled(digits: &str, unit: i64) -> Option<i64> {
     number(whole)?.checked_mul(unit)?.checked_add(i64::try_from(tenths).ok()?)
 }
 
+/// What a Go program's duration holds, 292 years; no clock is that near to its end.
+const LONGEST: Duration = Duration::from_nanos(i64::MAX.cast_unsigned());
+
 /// `500ms`, `5s`, `1m30s` or `1h`: what Go programs write for a duration.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time such as 500ms, 5s or 1m30s");
@@ -141,7 +144,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
             _ => return Err(wrong()),
         };
         let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
-        total += Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+        total = total.checked_add(part).filter(|total| *total <= LONGEST).ok_or_else(wrong)?;
         rest = &rest[unit..];
     }
     if total.is_zero() { Err(wrong()) } else { Ok(total) }
