@@ -15,9 +15,9 @@ use super::{Context, Errno, Error, closing, errno_of};
 /// How files of a container's folder are opened.
 pub const BENEATH: u64 = resolve::BENEATH | resolve::NO_SYMLINKS;
 
-/// The whole content of a file of a directory.
+/// The whole content of a file of a directory. O_NONBLOCK: a FIFO in its place must not hold us up.
 pub fn read_at(dir: BorrowedFd, name: &CStr) -> Result<Vec<u8>, Errno> {
-    read_open(openat2(dir, name, libc::O_RDONLY, 0, BENEATH)?)
+    read_open(openat2(dir, name, libc::O_RDONLY | libc::O_NONBLOCK, 0, BENEATH)?)
 }
 
 /// The whole content of a file.

@@ -70,6 +70,25 @@ fn state_of_somebody_else() {
     assert!(container.bundle.join("ran").exists(), "the hook of one's own container runs");
 }
 
+/// A FIFO in the place of a file of the state keeps nobody waiting.
+#[test]
+fn state_that_is_a_fifo() {
+    needs!(root);
+    let container = Container::new();
+    let runtime = &container.runtime;
+    for file in ["state.json", "config.json"] {
+        let folder = runtime.root().join("odd");
+        fs::create_dir(&folder).unwrap();
+        drop(Fifo::new(&folder.join(file)));
+        for verb in ["state", "kill", "exec", "start", "delete"] {
+            runtime.command([verb, "odd", "KILL"]).run();
+        }
+        runtime.command(["list"]).run();
+        runtime.command(["delete", "--force", "odd"]).run().ok();
+        assert!(!folder.exists());
+    }
+}
+
 /// Numbers of descriptors that overflow are refused as any that are not open.
 #[test]
 fn descriptors_that_nobody_can_have() {
