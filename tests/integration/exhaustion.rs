@@ -78,6 +78,8 @@ fn a_root_filesystem_that_cannot_be_read() {
     }
     let mut container = Container::new();
     let image = container.bundle.rootfs_on_disk();
+    // The program is in memory as a whole, so that it does not fault on a page that has gone.
+    fs::read(container.bundle.rootfs().join("probe")).unwrap();
     let container = container.sleeping();
     cut(&image);
     container.exec(&[], &["/bin/none"]).refuses(&["/bin/none", "i/o error"]);
