@@ -68,7 +68,7 @@ impl Reader {
         }
         self.path.push(0);
         let path = CStr::from_bytes_with_nul(&self.path).map_err(|_| Errno::EINVAL)?;
-        let file = openat2(dir, path, libc::O_RDONLY, 0, resolve)?;
+        let file = openat2(dir, path, libc::O_RDONLY | libc::O_NONBLOCK, 0, resolve)?;
         let mut filled = 0;
         loop {
             if filled == self.content.len() {
