@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::dir::{Dir as Entries, Type};
 use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::file;
@@ -94,6 +94,10 @@ const DIR: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
 
 /// The cgroups right below one; none if it has gone.
 fn names(dir: BorrowedFd) -> Result<Vec<CString>, Errno> {
+    // A directory has a link from above, its own `.`, and a `..` from each directory below: most often that is all.
+    if fstat(dir).is_ok_and(|stat| stat.st_nlink == 2) {
+        return Ok(Vec::new());
+    }
     let mut entries = match Entries::openat(dir, c".", OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()) {
         Err(Errno::ENOENT | Errno::ENODEV) => return Ok(Vec::new()),
         opened => opened?,

@@ -22,12 +22,10 @@ pub fn delete(store: &Store, id: &str, force: bool, log: &Log) -> Result<(), Cau
         Err(state::Error::Absent) if force => return Ok(()),
         result => result?,
     };
-    match container.status()? {
-        status @ (Status::Running | Status::Paused) if !force => {
-            Err(Cause::NotStopped { id: id.to_owned(), status })
-        }
-        _ => destroy(container, log),
+    if !force && let status @ (Status::Running | Status::Paused) = container.status()? {
+        return Err(Cause::NotStopped { id: id.to_owned(), status });
     }
+    destroy(container, log)
 }
 
 /// Removes a container of ours that has ended, unless somebody else was faster, which is just as well.

@@ -22,6 +22,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use nix::dir::{Dir, Type};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
 use crate::cgroups;
 use crate::sys::{self, Errno};
 
@@ -179,19 +183,21 @@ impl Store {
 
     /// The ids of all containers, sorted.
     pub fn ids(&self) -> Result<Vec<String>, Error> {
-        let failed = |source| Error::Folder { call: "read", path: self.root.clone(), source };
+        let failed =
+            |errno: Errno| Error::Folder { call: "read", path: self.root.clone(), source: errno.into() };
+        let mut folder = match Dir::open(&self.root, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()) {
+            Err(Errno::ENOENT) => return Ok(Vec::new()),
+            opened => opened.map_err(failed)?,
+        };
         let mut ids = Vec::new();
-        match std::fs::read_dir(&self.root) {
-            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-            Err(err) => return Err(failed(err)),
-            Ok(entries) => {
-                for entry in entries {
-                    let entry = entry.map_err(failed)?;
-                    let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                    ids.extend(
-                        entry.file_name().into_string().ok().filter(|id| is_folder && check_id(id).is_ok()),
-                    );
-                }
+        for entry in folder.iter() {
+            let entry = entry.map_err(failed)?;
+            let Ok(id) = entry.file_name().to_str() else { continue };
+            // Not every filesystem tells of what kind an entry is.
+            let is_folder =
+                || entry.file_type().map_or_else(|| self.open(id).is_ok(), |kind| kind == Type::Directory);
+            if check_id(id).is_ok() && is_folder() {
+                ids.push(id.to_owned());
             }
         }
         ids.sort_unstable();

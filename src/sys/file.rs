@@ -79,6 +79,7 @@ impl Reader {
                 read => filled += read?,
             }
             if filled < self.content.len() {
+                closing::later(file);
                 return Ok(&self.content[..filled]);
             }
         }
