@@ -18,6 +18,8 @@ fn main() {
     // Of release builds only: where functions are not sections of their own, or not optimised, there is nothing to order.
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         println!("cargo:rustc-link-arg-bin=hull=-Wl,--script,{}/src/order.ld", env!("CARGO_MANIFEST_DIR"));
+        // A position-independent program has thousands of addresses to add its own to: a bit each, not 24 bytes.
+        println!("cargo:rustc-link-arg-bin=hull=-Wl,-z,pack-relative-relocs");
     }
     println!("cargo:rerun-if-changed=src/order.ld");
 }

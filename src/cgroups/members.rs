@@ -1,6 +1,5 @@
 //! The processes of a cgroup: listing, signalling and killing them.
 
-use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -57,8 +56,9 @@ impl Cgroup {
                 opened => held.push((pid, opened.during("pidfd_open", pid)?)),
             }
         }
-        let members: HashSet<i32> = self.pids()?.into_iter().collect();
-        for (pid, pidfd) in held.iter().filter(|(pid, _)| members.contains(pid)) {
+        let mut members = self.pids()?;
+        members.sort_unstable();
+        for (pid, pidfd) in held.iter().filter(|(pid, _)| members.binary_search(pid).is_ok()) {
             match clone::pidfd_send_signal(pidfd.as_fd(), signal) {
                 Err(Errno::ESRCH) => {}
                 sent => sent.during("pidfd_send_signal", format_args!("{pid}, {signal}"))?,

@@ -26,17 +26,31 @@ pub struct Container {
     path: PathBuf,
     dir: OwnedFd,
     locked: bool,
+    /// Whether `create` held the lock when the record was read, and had no process yet.
+    creating: bool,
 }
 
 impl Container {
     pub(super) fn load(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
-        let mut container = Self { id: id.to_owned(), record: Record::unwritten(), path, dir, locked: false };
+        let mut container = Self::unread(id, path, dir);
         container.read_record()?;
+        if container.record.pid == 0 {
+            container.creating = container.held_elsewhere()?;
+            if !container.creating {
+                // Its creator may have recorded the process and gone since we read.
+                container.read_record()?;
+            }
+        }
         Ok(container)
     }
 
+    fn unread(id: &str, path: PathBuf, dir: OwnedFd) -> Self {
+        let record = Record::unwritten();
+        Self { id: id.to_owned(), record, path, dir, locked: false, creating: false }
+    }
+
     pub(super) fn lock(id: &str, path: PathBuf, dir: OwnedFd) -> Result<Self, Error> {
-        let mut container = Self { id: id.to_owned(), record: Record::unwritten(), path, dir, locked: false };
+        let mut container = Self::unread(id, path, dir);
         if container.lock_again()? { Ok(container) } else { Err(Error::Absent) }
     }
 
@@ -57,7 +71,7 @@ impl Container {
     /// Locks it, once more perhaps; `false` if it was removed while we waited.
     pub fn lock_again(&mut self) -> Result<bool, Error> {
         flock(self.dir(), libc::LOCK_EX).during("flock", self.path.display())?;
-        self.locked = true;
+        (self.locked, self.creating) = (true, false);
         let stat = self.stat()?;
         self.refuse_foreign_owner(&stat)?;
         Ok(stat.st_nlink > 0)
@@ -163,7 +177,7 @@ impl Container {
     /// start socket: `created`. Else `running`.
     pub fn status(&self) -> Result<Status, Error> {
         match self.record.pid {
-            0 => Ok(if self.held_elsewhere()? { Status::Creating } else { Status::Stopped }),
+            0 => Ok(if self.creating { Status::Creating } else { Status::Stopped }),
             pid if super::start_time(pid)? != Some(self.record.start_time) => Ok(Status::Stopped),
             _ => self.status_alive(),
         }
@@ -182,9 +196,6 @@ impl Container {
     }
 
     fn held_elsewhere(&self) -> Result<bool, Error> {
-        if self.locked {
-            return Ok(false);
-        }
         match flock(self.dir(), libc::LOCK_SH | libc::LOCK_NB) {
             Err(Errno::EWOULDBLOCK) => Ok(true),
             result => {
