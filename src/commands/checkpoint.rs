@@ -93,31 +93,37 @@ impl Folders {
     }
 
     /// A checkpoint may come from somebody else, or go where others make files too, and CRIU opens and writes files by name:
-    /// a link in their place would lead it elsewhere, and a FIFO keep it waiting. Only the one to earlier images has to be a
-    /// link.
+    /// a link in their place would lead it elsewhere, and a FIFO keep it waiting.
     pub fn refuse_links(&self) -> Result<(), Cause> {
-        for dir in [Some(&self.images), self.work.as_ref()].into_iter().flatten() {
-            let found = || -> std::io::Result<Option<PathBuf>> {
-                for entry in std::fs::read_dir(dir)? {
-                    let entry = entry?;
-                    let kind = entry.file_type()?;
-                    if kind.is_fifo() || kind.is_symlink() && entry.file_name() != "parent" {
-                        return Ok(Some(entry.path()));
-                    }
-                }
-                Ok(None)
-            };
-            if let Some(path) = found().map_err(Cause::io(dir.display().to_string()))? {
-                return Err(crate::checkpoint::Error::Link { path }.into());
-            }
-        }
-        Ok(())
+        // The one to earlier images has to be a link.
+        refuse_links(&self.images, |name| name != "parent")?;
+        // An engine may keep FIFOs of its own beside the logs, as podman does.
+        let logs = |name: &str| name.ends_with(".log") || name.starts_with("stats-") || name == "irmap-cache";
+        self.work.as_ref().map_or(Ok(()), |work| refuse_links(work, logs))
     }
 
     /// Opens them: in the mount namespace that CRIU works in, for it mounts things there.
     pub fn open(&self) -> Result<Opened, Cause> {
         let open = |path: &PathBuf| File::open(path).map_err(Cause::io(path.display().to_string()));
         Ok(Opened { images: open(&self.images)?.into(), work: self.work.as_ref().map(open).transpose()? })
+    }
+}
+
+/// Refuses links and FIFOs of names that CRIU uses in a folder.
+fn refuse_links(dir: &Path, is_used: fn(&str) -> bool) -> Result<(), Cause> {
+    let found = || -> std::io::Result<Option<PathBuf>> {
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if (kind.is_fifo() || kind.is_symlink()) && is_used(&entry.file_name().to_string_lossy()) {
+                return Ok(Some(entry.path()));
+            }
+        }
+        Ok(None)
+    };
+    match found().map_err(Cause::io(dir.display().to_string()))? {
+        Some(path) => Err(crate::checkpoint::Error::Link { path }.into()),
+        None => Ok(()),
     }
 }
 

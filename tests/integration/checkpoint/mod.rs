@@ -338,6 +338,22 @@ fn another_cgroup() {
     assert_eq!(tally.container.cgroup_file("pids", "cgroup.procs"), tally.container.pid().to_string());
 }
 
+/// An engine may keep FIFOs and links of its own where the logs go, as podman does.
+#[test]
+fn logs_beside_the_files_of_an_engine() {
+    needs!(root, criu);
+    let mut tally = Tally::new(Container::new()).at_two();
+    let work = tally.container.bundle.join("work");
+    std::fs::create_dir(&work).unwrap();
+    let _control = Fifo::new(&work.join("ctl"));
+    std::os::unix::fs::symlink("nowhere", work.join("attach")).unwrap();
+    let logs = ["--work-path", work.to_str().unwrap()];
+    tally.checkpoint(&logs).ok();
+    assert!(work.join("dump.log").exists());
+    tally.restore(&[&logs[..], &["--detach"]].concat()).ok();
+    assert_eq!(tally.next(), 3);
+}
+
 /// The terminal is a new one, handed over as at create.
 #[test]
 fn a_terminal() {
