@@ -114,7 +114,7 @@ fn remove_made(path: &Path, made: usize) {
 impl Dir {
     /// `ours` is a process that may be in it.
     pub(super) fn refuse_unless_idle(&self, ours: Option<i32>) -> Result<(), Error> {
-        if self.is_frozen()? {
+        if self.freezes()? {
             return Err(Error::Frozen { dir: self.path.clone() });
         }
         let mut pids = members::pids_below(&self.path)?;

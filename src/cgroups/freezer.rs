@@ -59,6 +59,26 @@ impl Dir {
         Ok(is_freezer && reads_frozen(self.version, &self.path)?)
     }
 
+    /// Whether it stops whoever comes, though not all that are there have stopped yet, which [`Dir::is_frozen`] asks.
+    pub(super) fn freezes(&self) -> Result<bool, Error> {
+        let says = |dir: &Path, name: &str, value: &str| -> Result<bool, Error> {
+            let text = file::read_if_there(&dir.join(name))?;
+            Ok(text.is_some_and(|text| text.trim_end() == value))
+        };
+        if self.is_frozen()? || self.has("freezer") && says(&self.path, "freezer.state", "FREEZING")? {
+            return Ok(true);
+        }
+        if self.version == Version::V1 {
+            return Ok(false);
+        }
+        for dir in self.path.ancestors() {
+            if says(dir, "cgroup.freeze", "1")? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub(super) fn set_v1_state(&self, state: &str) -> Result<(), Error> {
         match file::try_write(&self.file("freezer.state"), state) {
             Ok(()) | Err(Errno::ENOENT | Errno::ENODEV) => Ok(()),

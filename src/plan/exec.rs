@@ -38,7 +38,13 @@ pub fn compile(
 ) -> Result<ExecPlan, Error> {
     let mut out = Builder::default();
     let seccomp = super::seccomp_of(spec, &mut out)?;
-    if request.moved || namespaces::awaits_oom_score(Some(process), facts) {
+    let flags = spec.linux.namespaces.iter().fold(0, |flags, ns| flags | ns.kind.clone_flag());
+    // Joining a pid namespace takes effect only for children, and CAP_SYS_ADMIN in one's own user namespace.
+    let join_pid =
+        facts.may(Capability::CAP_SYS_ADMIN) && flags & libc::CLONE_NEWPID != 0 && !may_be_looked_into(spec);
+    let flags = if join_pid { flags & !libc::CLONE_NEWPID } else { flags };
+    let forks = flags & libc::CLONE_NEWPID != 0;
+    if request.moved || namespaces::awaits_oom_score(Some(process), facts, forks) {
         out.step("", Op::AwaitGo);
     }
     out.step("", Op::Undumpable);
@@ -49,13 +55,8 @@ pub fn compile(
         out.step("", Op::AllCpus);
     }
     cpus("process.execCPUAffinity.final", &affinity.after, &mut out)?;
-    let flags = spec.linux.namespaces.iter().fold(0, |flags, ns| flags | ns.kind.clone_flag());
-    // Joining a pid namespace takes effect only for children, and CAP_SYS_ADMIN in one's own user namespace.
-    let join_pid =
-        facts.may(Capability::CAP_SYS_ADMIN) && flags & libc::CLONE_NEWPID != 0 && !may_be_looked_into(spec);
-    let flags = if join_pid { flags & !libc::CLONE_NEWPID } else { flags };
     out.step("", Op::JoinContainer { flags });
-    if flags & libc::CLONE_NEWPID != 0 {
+    if forks {
         out.step("", Op::Fork { flags: 0 });
     }
     out.step("", Op::NewSession);

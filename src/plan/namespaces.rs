@@ -49,14 +49,14 @@ pub(super) fn compile(
     // A user may have no right to be born in the scope; then systemd moves init there, while it waits.
     let moved = cgroup.unit.as_ref().is_some_and(|unit| unit.user);
     // Without privilege, the files of our process are ours to write only until it becomes undumpable.
-    if id_maps.is_some() || moved || awaits_oom_score(spec.process.as_ref(), facts) {
+    let may_fork = joined(NamespaceKind::User).or(joined(NamespaceKind::Pid)).is_some();
+    if id_maps.is_some() || moved || awaits_oom_score(spec.process.as_ref(), facts, may_fork) {
         out.step("", Op::AwaitGo);
     }
     if id_maps.is_none() {
         out.step("", Op::Undumpable);
     }
-    let mut join_pid = None;
-    let mut forks = false;
+    let (mut join_pid, mut forks) = (None, false);
     for kind in NamespaceKind::ALL {
         let Some(index) = joined(kind) else { continue };
         let Some(path) = linux.namespaces[index].path.clone() else { continue };
@@ -104,9 +104,11 @@ pub(super) fn compile(
     Ok(Namespaces { created, join_pid, id_maps, steps })
 }
 
-/// Whether the runtime must write the OOM score before init goes on.
-pub(super) fn awaits_oom_score(process: Option<&Process>, facts: &HostFacts) -> bool {
-    !facts.may(Capability::CAP_SYS_ADMIN) && process.is_some_and(|process| process.oom_score_adj.is_some())
+/// Whether the runtime must write the OOM score before init goes on: to become undumpable, or in a child, which inherits
+/// the score.
+pub(super) fn awaits_oom_score(process: Option<&Process>, facts: &HostFacts, forks: bool) -> bool {
+    let given = process.is_some_and(|process| process.oom_score_adj.is_some());
+    given && (forks || !facts.may(Capability::CAP_SYS_ADMIN))
 }
 
 fn check(spec: &Spec) -> Result<(), Error> {

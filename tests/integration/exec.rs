@@ -259,3 +259,22 @@ fn exec_into_a_sub_cgroup() {
         assert_eq!(membership(&world, "memory"), container.cgroup);
     }
 }
+
+/// A container that may trace gets further processes by another way, on which nothing is lost.
+#[test]
+fn beside_those_who_may_trace() {
+    needs!(root);
+    let container = Container::new()
+        .set("/process/oomScoreAdj", json!(321))
+        .edit(|config| {
+            for set in ["bounding", "effective", "permitted"] {
+                config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_PTRACE"));
+            }
+        })
+        .sleeping();
+    for _ in 0..10 {
+        let world = container.exec_world(&[]);
+        assert_eq!(world["oom_score_adj"], 321);
+        assert_eq!(world["namespaces"], container.exec_world(&[])["namespaces"]);
+    }
+}
