@@ -59,7 +59,8 @@ struct Frozen {
 impl Frozen {
     /// Makes the directory, in the v1 freezer's hierarchy or on v2, and freezes it.
     fn new(dir: PathBuf) -> Self {
-        std::fs::create_dir(&dir).unwrap();
+        // With the slice, which systemd makes when it needs it.
+        std::fs::create_dir_all(&dir).unwrap();
         let frozen = Self { dir };
         frozen.set(if is_v2() { "1" } else { "FROZEN" }).unwrap();
         frozen
