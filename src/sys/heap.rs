@@ -8,7 +8,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 /// More than a `create` under a large seccomp profile needs; pages that are never touched cost nothing.
 const SIZE: usize = 1 << 20;
@@ -21,7 +22,8 @@ pub struct Heap {
     next: AtomicUsize,
 }
 
-// SAFETY: `next` is changed only by compare-and-exchange, so that no two threads get the same part of `memory`, and
+// SAFETY: `next` is changed only by compare-and-exchange, so that no two threads get the same part of `memory`, nor one that
+// another has given back before its writes are done (AcqRel), and
 // `memory` itself is never read or written here.
 unsafe impl Sync for Heap {}
 
@@ -47,7 +49,7 @@ impl Heap {
         let mut next = self.next.load(Relaxed);
         loop {
             let (start, end) = fit(next)?;
-            match self.next.compare_exchange_weak(next, end, Relaxed, Relaxed) {
+            match self.next.compare_exchange_weak(next, end, AcqRel, Relaxed) {
                 Ok(_) => return Some(start),
                 Err(moved) => next = moved,
             }
@@ -59,7 +61,7 @@ impl Heap {
         let end = offset.checked_add(new).filter(|end| *end <= SIZE);
         // Looked at first: most blocks are not the last, and the exchange takes longer than all the rest.
         self.next.load(Relaxed) == offset + old
-            && end.is_some_and(|end| self.next.compare_exchange(offset + old, end, Relaxed, Relaxed).is_ok())
+            && end.is_some_and(|end| self.next.compare_exchange(offset + old, end, AcqRel, Relaxed).is_ok())
     }
 }
 
